@@ -16,7 +16,7 @@
 
 extern uint64_t *xo_point_hits; /* NULL: not armed */
 
-/* `ledger` may be NULL: then the counts are this process's own. -EINVAL: XENOPTIC_KILL names no point or is malformed. */
+/* `ledger` may be NULL: then the counts are this process's own. Names of other processes are passed over. -EINVAL: malformed. */
 int xo_point_init(const char *const *names, size_t count, struct xo_ledger *ledger);
 
 void xo_point_pass(unsigned int point);
