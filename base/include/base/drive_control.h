@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract between the launcher and xenoptic-drive: argv, descriptors,
+ * and the commands and events of its control channel (base/control.h).
+ *
+ * Start. argv, then descriptors at the numbers of base/worker.h:
+ *
+ *	xenoptic-drive --name NAME BOTTOM [OPTION…]
+ *
+ *	--name NAME		for messages and `xenoptic list`, for example "sr0"
+ *	BOTTOM, one of:
+ *	--device FD		/dev/srN, open O_RDWR | O_EXCL | O_NONBLOCK; with
+ *	  --path PATH		its path, for messages only
+ *	  --max-transfer BYTES	max_hw_sectors_kb * 1024 of its queue (sysfs); default: asked by BLKSECTGET
+ *	  --max-segments N	max_segments of its queue (sysfs); default: no limit known
+ *	--burner		the virtual burner; its disc comes by "insert"
+ *	OPTION:
+ *	--mode rw|ro		ro: nothing on any link may write (default rw)
+ *	--user USER		to become (default XO_WORKER_USER; without root nobody is changed)
+ *	--allow NAME		a thing that policy refuses by default, allowed here; may be repeated
+ *	--trace			a line per command, level debug, to stderr
+ *	--trace-fd FD		the same lines to FD instead
+ *	--speed KBPS		of data (10^3 bytes a second); slows down to it
+ *	--delay MATCH=MS[,…]	MATCH: a two-digit hex opcode, or "all"
+ *	--fault SPEC[,…]	tests only; see drive/fault.c
+ *	--poll-ms MS		interval of the media event poll (default 2000; 0: no poll)
+ *	--log LEVEL		3 (errors) to 7 (debug); default 6
+ *	--ledger-size		prints XO_DRIVE_REGION_SIZE and ends
+ *
+ * The ledger (fd 5) is xo_ledger_create(XO_DRIVE_REGION_SIZE), one for as long
+ * as the drive is configured. A process that ended is replaced by the same
+ * argv, the same ledger, and duplicates of the same descriptors; then the
+ * launcher sends "add-link" for each link again (same id; the geometry and the
+ * domain must be the same), and "insert" with "again". Only start a successor
+ * when the predecessor is dead (waitpid or pidfd): a command that still runs in
+ * the drive keeps it alive, and its result is in the ledger by then.
+ *
+ * The process ends when its control channel ends (status 0) or by "shutdown".
+ * A restarted launcher fetches its end (fd 4), its links and files back from
+ * this process by pidfd_getfd and asks "query". Exit status 2: argv or the
+ * descriptors are wrong: do not restart.
+ *
+ * Commands. Each is answered in order, except those marked (waits), which are
+ * answered when the command that runs in the drive has ended; others overtake
+ * them. An error has one of the classes XO_DRIVE_ERROR_*.
+ *
+ * add-link		{"link": ID, "domid": N, "name": "guest", "uuid": "…", "mode": "rw"|"ro",
+ *			 "path": "vscsi"|"vcd"|"ahci"|"ide", "slots": N, "slot-size": N,
+ *			 "resume": BOOL}		2 descriptors: server end of the socket, arena
+ *	ID: 1 to 2^31-1, the launcher's choice, never used twice in the life of the ledger.
+ *	Takes the lease if nobody has it: {"lease": LEASE, "max-transfer": BYTES}; LEASE is as in
+ *	"query", seen from this link by "yours": "held" | "next" (when the drive has been drained)
+ *	| "waiting" (somebody else has it: every command of this link but INQUIRY and REQUEST SENSE
+ *	is answered 02/3A/00; gets it when all before it are gone). A launcher that does not
+ *	want a waiting link removes it.
+ *	A link with the uuid of the holder and another domid inherits (reboot, migration) at once;
+ *	what the former left behind is undone first, unless "resume" (default false) says that the guest
+ *	goes on where it was. Same uuid and same domid: a second path of one guest: it waits.
+ * remove-link		{"link": ID, "force": BOOL}
+ *	"Busy" without force while a command runs or a write session is open. With force its
+ *	queued commands are dropped; the command in the drive goes on and the lease drains. {"lease": LEASE}.
+ *	The launcher may forget the link at once; its id must not come back.
+ * query		{}
+ *	{"name": …, "bottom": "device"|"burner", "path": …, "mode": …, "generation": N,
+ *	 "ready": BOOL (the sandbox is entered),
+ *	 "lease": {"state": "none"|"held"|"draining", "link": ID, "domid": N, "name": …, "uuid": …,
+ *	           "path": …, "next": ID, "since-ms": N}	link … path only unless "none",
+ *	 "running": {"opcode": "WRITE (10)", "link": ID, "ms": N} | null,
+ *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent"|"present",
+ *	 "gone": BOOL (the device has been unplugged), "max-transfer": BYTES,
+ *	 "links": [{"link": ID, "domid": N, "name": …, "path": …, "mode": …, "yours": …, "queued": N,
+ *	            "commands": N, "errors": N, "refused": N, "open": BOOL}, …],
+ *	 "counters": {"commands": N, "in-bytes": N, "out-bytes": N, "checks": N, "transport-errors": N,
+ *	              "replayed": N, "duplicates": N, "split": N, "polls": N, "burner-commands": N}}
+ * insert (waits)	{"again": BOOL}		burner only; 2 descriptors: sector file, description (JSON, read from 0)
+ *	{} or "Busy" (the tray holds a disc) or "InvalidDescription". "again": as after a restart.
+ *	The sector file is open read-write, or read-only for a disc that must not change.
+ * eject (waits)	{"force": BOOL}		{} or "Busy" (door locked: an eject request is raised instead)
+ *	Burner: the tray opens. Device: START STOP UNIT, after PREVENT ALLOW 0 with force.
+ * query-description (waits)	{}	burner only: {"disc": BOOL}, and if true 1 descriptor: the text
+ * device (waits)	{"path": …, "max-transfer": BYTES, "max-segments": N}	1 descriptor
+ *	The drive that was gone is back (or is another): links get DRIVE_BACK.
+ * query-commands	{}			{"commands": ["add-link", …]}
+ * shutdown (waits)	{}			{}; undoes what the holder left, saves the description, then the process ends.
+ *
+ * Events:
+ *
+ * ready		{"generation": N}	the sandbox is entered; commands that came before wait
+ * lease-changed	LEASE as in "query". At "none" the launcher drops the host's cached view
+ *			(BLKFLSBUF needs CAP_SYS_ADMIN, which this process has not).
+ * medium-changed	{"medium": "absent"|"present"}
+ * tray			{"open": BOOL}		burner only
+ * save-description	{"length": N}		burner only; 1 descriptor: a memfd with the text, from 0.
+ *			Only the newest counts; write it to a new file and rename.
+ * drive-gone		{"path": …}		until "device" comes
+ * link-closed		{"link": ID, "reason": "…"}	the client hung up or broke the protocol; its lease
+ *			stays until remove-link
+ *
+ * Events tell of states: those that a slow launcher could not be given are merged, and
+ * "query" (and "query-description") tells all of it again.
+ */
+#ifndef XO_BASE_DRIVE_CONTROL_H
+#define XO_BASE_DRIVE_CONTROL_H
+
+#define XO_DRIVE_LINKS_MAX 8 /* add-link beyond it: "Busy" */
+#define XO_DRIVE_REGION_SIZE (4u << 20)
+#define XO_DRIVE_LINK_ID_MAX 0x7fffffff
+
+#define XO_DRIVE_ADD_LINK "add-link"
+#define XO_DRIVE_REMOVE_LINK "remove-link"
+#define XO_DRIVE_QUERY "query"
+#define XO_DRIVE_INSERT "insert"
+#define XO_DRIVE_EJECT "eject"
+#define XO_DRIVE_QUERY_DESCRIPTION "query-description"
+#define XO_DRIVE_DEVICE "device"
+#define XO_DRIVE_QUERY_COMMANDS "query-commands"
+#define XO_DRIVE_SHUTDOWN "shutdown"
+
+#define XO_DRIVE_EVENT_READY "ready"
+#define XO_DRIVE_EVENT_LEASE "lease-changed"
+#define XO_DRIVE_EVENT_MEDIUM "medium-changed"
+#define XO_DRIVE_EVENT_TRAY "tray"
+#define XO_DRIVE_EVENT_DESCRIPTION "save-description"
+#define XO_DRIVE_EVENT_GONE "drive-gone"
+#define XO_DRIVE_EVENT_LINK_CLOSED "link-closed"
+
+#define XO_DRIVE_ERROR_ARGUMENTS "InvalidArguments"
+#define XO_DRIVE_ERROR_COMMAND "CommandNotFound"
+#define XO_DRIVE_ERROR_BUSY "Busy"
+#define XO_DRIVE_ERROR_DESCRIPTION "InvalidDescription"
+#define XO_DRIVE_ERROR_UNSUPPORTED "Unsupported"
+#define XO_DRIVE_ERROR_FAILED "Failed"
+
+/* Exit status: argv or descriptors are wrong; a restart would not help. */
+#define XO_DRIVE_EXIT_USAGE 2
+
+#endif
