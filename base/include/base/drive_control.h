@@ -69,7 +69,9 @@
  *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent"|"present",
  *	 "gone": BOOL (the device has been unplugged), "max-transfer": BYTES,
  *	 "links": [{"link": ID, "domid": N, "name": …, "path": …, "mode": …, "yours": …, "queued": N,
- *	            "commands": N, "errors": N, "refused": N, "open": BOOL}, …],
+ *	            "commands": N, "errors": N, "refused": N, "open": BOOL, "slots": N, "slot-size": N,
+ *	            "fd": N, "arena-fd": N}, …],	the descriptors' numbers here, for pidfd_getfd
+ *	 "device-fd": N, "disc-fd": N,	likewise; -1: has none
  *	 "counters": {"commands": N, "in-bytes": N, "out-bytes": N, "checks": N, "transport-errors": N,
  *	              "replayed": N, "duplicates": N, "split": N, "polls": N, "burner-commands": N}}
  * insert (waits)	{"again": BOOL}		burner only; 2 descriptors: sector file, description (JSON, read from 0)
