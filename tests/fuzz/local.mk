@@ -2,7 +2,7 @@
 # Each fuzz_NAME.c is built twice: replay_NAME runs its corpus in `make check`,
 # fuzz_NAME (--enable-fuzzers, clang) looks for more.
 EXTRA_DIST += tests/fuzz/corpus
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZER_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 check_PROGRAMS += tests/fuzz/replay_xenstore
 TESTS += tests/fuzz/replay_xenstore
@@ -14,5 +14,5 @@ noinst_PROGRAMS += tests/fuzz/fuzz_xenstore
 tests_fuzz_fuzz_xenstore_SOURCES = tests/fuzz/fuzz_xenstore.c
 tests_fuzz_fuzz_xenstore_CPPFLAGS = $(tests_fuzz_replay_xenstore_CPPFLAGS)
 tests_fuzz_fuzz_xenstore_LDADD = $(tests_fuzz_replay_xenstore_LDADD)
-tests_fuzz_fuzz_xenstore_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_xenstore_LDFLAGS = $(FUZZER_LINK)
 endif

@@ -47,12 +47,14 @@ static int replay_folder(const char *folder)
 		return 1;
 	}
 	while ((entry = readdir(dir))) {
-		char path[4096];
+		char *path;
 
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
+			exit(1);
 		failed |= replay_file(path);
+		free(path);
 		count++;
 	}
 	closedir(dir);
