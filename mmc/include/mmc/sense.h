@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sense data: one builder and one parser, for fixed and descriptor format (SPC-4 4.5), and the
+ * names of what an optical unit says.
+ */
+#ifndef XO_MMC_SENSE_H
+#define XO_MMC_SENSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of fixed-format sense as the builder makes it. */
+#define XO_SENSE_FIXED_LEN 18
+
+/* SCSI status bytes (SAM-5 5.3.1). */
+enum xo_status {
+	XO_STATUS_GOOD = 0x00,
+	XO_STATUS_CHECK_CONDITION = 0x02,
+	XO_STATUS_BUSY = 0x08,
+	XO_STATUS_RESERVATION_CONFLICT = 0x18,
+	XO_STATUS_TASK_SET_FULL = 0x28,
+	XO_STATUS_TASK_ABORTED = 0x40,
+};
+
+/* Sense keys (SPC-4 4.5.6). */
+enum xo_sense_key {
+	XO_KEY_NO_SENSE = 0x0,
+	XO_KEY_RECOVERED_ERROR = 0x1,
+	XO_KEY_NOT_READY = 0x2,
+	XO_KEY_MEDIUM_ERROR = 0x3,
+	XO_KEY_HARDWARE_ERROR = 0x4,
+	XO_KEY_ILLEGAL_REQUEST = 0x5,
+	XO_KEY_UNIT_ATTENTION = 0x6,
+	XO_KEY_DATA_PROTECT = 0x7,
+	XO_KEY_BLANK_CHECK = 0x8,
+	XO_KEY_ABORTED_COMMAND = 0xb,
+	XO_KEY_MISCOMPARE = 0xe,
+};
+
+/* Sense key, ASC and ASCQ in one number: 05/24/00 is 0x052400. */
+#define XO_KCQ(key, asc, ascq) ((uint32_t)(key) << 16 | (uint32_t)(asc) << 8 | (uint32_t)(ascq))
+
+/* What an optical unit says (MMC-6 Annex F). */
+enum xo_kcq {
+	XO_SENSE_NONE = 0x000000,
+	XO_SENSE_AUDIO_PLAYING = 0x000011,
+	XO_SENSE_AUDIO_PAUSED = 0x000012,
+	XO_SENSE_AUDIO_COMPLETED = 0x000013,
+	XO_SENSE_AUDIO_STOPPED_BY_ERROR = 0x000014,
+	XO_SENSE_NO_AUDIO_STATUS = 0x000015,
+	XO_SENSE_RECOVERED_WITH_RETRIES = 0x011701,
+	XO_SENSE_POWER_CALIBRATION_NEARLY_FULL = 0x017301,
+	XO_SENSE_NOT_READY = 0x020400,
+	XO_SENSE_BECOMING_READY = 0x020401,
+	XO_SENSE_INITIALIZING_REQUIRED = 0x020402,
+	XO_SENSE_INTERVENTION_REQUIRED = 0x020403,
+	XO_SENSE_FORMAT_IN_PROGRESS = 0x020404,
+	XO_SENSE_OPERATION_IN_PROGRESS = 0x020407,
+	XO_SENSE_LONG_WRITE_IN_PROGRESS = 0x020408,
+	XO_SENSE_INCOMPATIBLE_MEDIUM = 0x023000,
+	XO_SENSE_UNKNOWN_FORMAT = 0x023001,
+	XO_SENSE_INCOMPATIBLE_FORMAT = 0x023002,
+	XO_SENSE_NO_MEDIUM = 0x023a00,
+	XO_SENSE_NO_MEDIUM_TRAY_CLOSED = 0x023a01,
+	XO_SENSE_NO_MEDIUM_TRAY_OPEN = 0x023a02,
+	XO_SENSE_NOT_SELF_CONFIGURED = 0x023e00,
+	XO_SENSE_NO_SEEK_COMPLETE = 0x030200,
+	XO_SENSE_WRITE_ERROR = 0x030c00,
+	XO_SENSE_WRITE_ERROR_RECOVERY_NEEDED = 0x030c07,
+	XO_SENSE_WRITE_ERROR_PADDING_BLOCKS = 0x030c0a,
+	XO_SENSE_UNRECOVERED_READ = 0x031100,
+	XO_SENSE_L_EC_UNCORRECTABLE = 0x031105,
+	XO_SENSE_CIRC_UNRECOVERED = 0x031106,
+	XO_SENSE_FORMAT_FAILED = 0x033101,
+	XO_SENSE_SESSION_FIXATION_ERROR = 0x037200,
+	XO_SENSE_LEAD_IN_WRITE_ERROR = 0x037201,
+	XO_SENSE_LEAD_OUT_WRITE_ERROR = 0x037202,
+	XO_SENSE_CD_CONTROL_ERROR = 0x037300,
+	XO_SENSE_POWER_CALIBRATION_FULL = 0x037302,
+	XO_SENSE_POWER_CALIBRATION_ERROR = 0x037303,
+	XO_SENSE_PMA_UPDATE_FAILURE = 0x037304,
+	XO_SENSE_PMA_FULL = 0x037305,
+	XO_SENSE_PMA_NEARLY_FULL = 0x037306,
+	XO_SENSE_CU_TIMEOUT = 0x043e02,
+	XO_SENSE_INTERNAL_FAILURE = 0x044400,
+	XO_SENSE_PARAMETER_LIST_LENGTH = 0x051a00,
+	XO_SENSE_INVALID_OPCODE = 0x052000,
+	XO_SENSE_LBA_OUT_OF_RANGE = 0x052100,
+	XO_SENSE_INVALID_ELEMENT = 0x052101,
+	XO_SENSE_INVALID_WRITE_ADDRESS = 0x052102,
+	XO_SENSE_INVALID_WRITE_CROSSING_LAYER_JUMP = 0x052103,
+	XO_SENSE_INVALID_FIELD_IN_CDB = 0x052400,
+	XO_SENSE_LU_NOT_SUPPORTED = 0x052500,
+	XO_SENSE_INVALID_FIELD_IN_PARAMETERS = 0x052600,
+	XO_SENSE_PARAMETER_NOT_SUPPORTED = 0x052601,
+	XO_SENSE_PARAMETER_VALUE_INVALID = 0x052602,
+	XO_SENSE_COMMAND_SEQUENCE = 0x052c00,
+	XO_SENSE_CURRENT_PROGRAM_AREA_NOT_EMPTY = 0x052c03,
+	XO_SENSE_CURRENT_PROGRAM_AREA_EMPTY = 0x052c04,
+	XO_SENSE_CANNOT_WRITE_INCOMPATIBLE_FORMAT = 0x053005,
+	XO_SENSE_CANNOT_WRITE_INCOMPATIBLE_MEDIUM = 0x053004,
+	XO_SENSE_CANNOT_FORMAT_INCOMPATIBLE_MEDIUM = 0x053006,
+	XO_SENSE_MEDIUM_NOT_FORMATTED = 0x053010,
+	XO_SENSE_SAVING_NOT_SUPPORTED = 0x053900,
+	XO_SENSE_MEDIUM_REMOVAL_PREVENTED = 0x055302,
+	XO_SENSE_SYSTEM_RESOURCE_FAILURE = 0x055500,
+	XO_SENSE_END_OF_USER_AREA = 0x056300,
+	XO_SENSE_PACKET_DOES_NOT_FIT = 0x056301,
+	XO_SENSE_ILLEGAL_MODE_FOR_TRACK = 0x056400,
+	XO_SENSE_INVALID_PACKET_SIZE = 0x056401,
+	XO_SENSE_KEY_AUTHENTICATION_FAILURE = 0x056f00,
+	XO_SENSE_KEY_NOT_PRESENT = 0x056f01,
+	XO_SENSE_KEY_NOT_ESTABLISHED = 0x056f02,
+	XO_SENSE_SCRAMBLED_WITHOUT_AUTHENTICATION = 0x056f03,
+	XO_SENSE_REGION_MISMATCH = 0x056f04,
+	XO_SENSE_REGION_MUST_BE_PERMANENT = 0x056f05,
+	XO_SENSE_SESSION_FIXATION_INCOMPLETE_TRACK = 0x057203,
+	XO_SENSE_EMPTY_OR_PARTIAL_RESERVED_TRACK = 0x057204,
+	XO_SENSE_NO_MORE_TRACK_RESERVATIONS = 0x057205,
+	XO_SENSE_RMZ_EXTENSION_NOT_ALLOWED = 0x057206,
+	XO_SENSE_MEDIUM_CHANGED = 0x062800,
+	XO_SENSE_POWER_ON_OR_RESET = 0x062900,
+	XO_SENSE_BUS_DEVICE_RESET = 0x062903,
+	XO_SENSE_MODE_PARAMETERS_CHANGED = 0x062a01,
+	XO_SENSE_INSUFFICIENT_TIME = 0x062e00,
+	XO_SENSE_OPERATOR_REQUEST = 0x065a00,
+	XO_SENSE_OPERATOR_MEDIUM_REMOVAL = 0x065a01,
+	XO_SENSE_FORMAT_LAYER_CHANGED = 0x062804,
+	XO_SENSE_WRITE_PROTECTED = 0x072700,
+	XO_SENSE_HARDWARE_WRITE_PROTECTED = 0x072701,
+	XO_SENSE_PERMANENT_WRITE_PROTECT = 0x072705,
+	XO_SENSE_CONDITIONAL_WRITE_PROTECT = 0x072706,
+	XO_SENSE_BLANK_CHECK = 0x080000,
+	XO_SENSE_COMMAND_ABORTED = 0x0b0000,
+	XO_SENSE_LU_COMMUNICATION_FAILURE = 0x0b0800,
+	XO_SENSE_DATA_PHASE_ERROR = 0x0b4b00,
+	XO_SENSE_MISCOMPARE = 0x0e1d00,
+};
+
+/* Sense, decoded. Everything beyond key, asc and ascq is optional. */
+struct xo_sense {
+	uint8_t key;
+	uint8_t asc;
+	uint8_t ascq;
+	bool deferred; /* a deferred error (response codes 71h, 73h) */
+	bool ili; /* incorrect length indicator */
+	bool has_information;
+	bool has_progress; /* 02/04/xx: progress, SPC-4 4.5.2.4.4 */
+	bool has_field; /* 05/24, 05/26: field pointer, SPC-4 4.5.2.4.2 */
+	bool field_in_cdb; /* C/D: the field is in the CDB, else in the parameter list */
+	bool has_bit; /* BPV: .bit is valid */
+	uint8_t bit;
+	uint16_t progress; /* of 65536 */
+	uint16_t field; /* byte number */
+	uint64_t information; /* usually an LBA */
+};
+
+/* Plain sense from an XO_SENSE_… constant. */
+struct xo_sense xo_sense_make(uint32_t kcq);
+
+/* Sense key, ASC, ASCQ as one number, to compare with XO_SENSE_… */
+uint32_t xo_sense_kcq(const struct xo_sense *sense);
+
+/*
+ * Build sense data, in descriptor format if asked. At most size bytes are written; the returned
+ * length is the smaller of size and what the sense needs. Information above 32 bits is left out of
+ * fixed format (VALID = 0).
+ */
+size_t xo_sense_build(const struct xo_sense *sense, bool descriptor, uint8_t *buf, size_t size);
+
+/*
+ * Parse sense data of either format. A short buffer is not an error: what is missing is absent.
+ * Returns 0, or -EINVAL if these are not sense data (*sense is then all zero).
+ */
+int xo_sense_parse(const uint8_t *buf, size_t len, struct xo_sense *sense);
+
+/* "Illegal Request, Invalid field in cdb (05/24/00)", like snprintf, by libsgutils2. */
+int xo_sense_text(const struct xo_sense *sense, char *buf, size_t size);
+
+#endif
