@@ -130,7 +130,8 @@ size_t xo_sense_build(const struct xo_sense *sense, bool descriptor, uint8_t *bu
 	size_t len = descriptor ? build_descriptor(sense, data) : build_fixed(sense, data);
 
 	len = XO_MIN(len, size);
-	memcpy(buf, data, len);
+	if (len)
+		memcpy(buf, data, len);
 	return len;
 }
 

@@ -63,10 +63,10 @@ int xo_cdb_format(char *buf, size_t size, const uint8_t *cdb, size_t len)
 	if (size)
 		buf[0] = '\0';
 	put(&text, "%s", op->name);
-	memcpy(padded, cdb, XO_MIN(len, sizeof(padded)));
 	if (xo_cdb_check(cdb, len)) {
 		put(&text, " (%zu bytes)", len);
 	} else {
+		memcpy(padded, cdb, len);
 		if (xo_cdb_lba(cdb, len, &lba))
 			put(&text, " lba=%d", lba);
 		put_length(&text, op, padded);

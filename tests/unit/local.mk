@@ -10,3 +10,24 @@ tests_unit_test_base_LDADD = base/libbase.la $(UNIT_LIBS) $(JANSSON_LIBS)
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c
 tests_unit_test_sandbox_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
 tests_unit_test_sandbox_LDADD = base/libbase.la $(UNIT_LIBS)
+
+MMC_TESTS = tests/unit/test_opcode tests/unit/test_cdb tests/unit/test_sense tests/unit/test_traces
+check_PROGRAMS += $(MMC_TESTS)
+TESTS += $(MMC_TESTS)
+EXTRA_DIST += tests/data/traces
+
+tests_unit_test_opcode_SOURCES = tests/unit/test_opcode.c
+tests_unit_test_opcode_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
+tests_unit_test_opcode_LDADD = mmc/libmmc.la $(UNIT_LIBS)
+
+tests_unit_test_cdb_SOURCES = tests/unit/test_cdb.c
+tests_unit_test_cdb_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
+tests_unit_test_cdb_LDADD = mmc/libmmc.la $(UNIT_LIBS)
+
+tests_unit_test_sense_SOURCES = tests/unit/test_sense.c
+tests_unit_test_sense_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
+tests_unit_test_sense_LDADD = mmc/libmmc.la $(UNIT_LIBS) $(SGUTILS_LIBS)
+
+tests_unit_test_traces_SOURCES = tests/unit/test_traces.c
+tests_unit_test_traces_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
+tests_unit_test_traces_LDADD = mmc/libmmc.la $(UNIT_LIBS)
