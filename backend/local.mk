@@ -1,1 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# The public headers as of this release, with the barriers that we define (xen/io/ring.h).
+XEN_DEFS = -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+RING_INC = $(MMC_INC) -I$(srcdir)/backend $(XEN_DEFS)
+
+# The ring's core: memory in, memory out; no Xen library.
+noinst_LTLIBRARIES += backend/libring.la
+backend_libring_la_SOURCES = \
+	backend/ring.c backend/ring.h backend/ring_ledger.h \
+	backend/ring_publish.c \
+	backend/ring_request.c
+backend_libring_la_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
+backend_libring_la_CFLAGS = $(AM_CFLAGS) $(XENGNTTAB_CFLAGS)
+
+xolibexec_PROGRAMS += xenoptic-ring
+xenoptic_ring_SOURCES = \
+	backend/ring_control.c \
+	backend/ring_grants.c backend/ring_grants.h \
+	backend/ring_main.c \
+	backend/ring_options.c \
+	backend/ring_worker.h
+xenoptic_ring_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
+xenoptic_ring_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENGNTTAB_CFLAGS) $(XENEVTCHN_CFLAGS)
+xenoptic_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la \
+	$(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS)

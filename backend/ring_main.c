@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xenoptic-ring: serves one vscsi host (or vcd device) of one guest. Connects
+ * to the ring, shuts itself in, and only then looks at what the guest wrote.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/control.h"
+#include "base/log.h"
+#include "base/point.h"
+#include "base/sandbox.h"
+#include "base/worker.h"
+#include "ring_worker.h"
+
+#include <xen/sys/evtchn.h> /* after the types that they use */
+#include <xen/sys/gntdev.h>
+
+/* Events in a row without a request that are nobody's fault: several for one batch. */
+#define SPURIOUS_FREE 16
+#define SPURIOUS_DELAY_NS 1000000ull
+#define SPURIOUS_DELAY_MAX_NS 100000000ull
+
+static int grant_copy(void *priv, xengnttab_grant_copy_segment_t *segments, unsigned int count)
+{
+	struct xo_ring_worker *worker = priv;
+
+	return xo_grants_copy(&worker->grants, segments, count);
+}
+
+static void notify_guest(void *priv)
+{
+	struct xo_ring_worker *worker = priv;
+
+	if (xenevtchn_notify(worker->evtchn, worker->port) < 0)
+		xo_log_limited(XO_LOG_WARNING, "cannot notify the guest: %s", strerror(errno));
+}
+
+static int send_link(void *priv, struct xo_ring_lun *lun, const union xo_link_message *message)
+{
+	struct xo_ring_worker *worker = priv;
+	struct xo_worker_lun *own = lun->priv;
+	int r = xo_link_send(&lun->link, message);
+
+	if (r == -EAGAIN)
+		xo_loop_change(worker->loop, &own->watch, EPOLLIN | EPOLLOUT);
+	return r;
+}
+
+static void link_lost(void *priv, struct xo_ring_lun *lun, const char *why)
+{
+	struct xo_ring_worker *worker = priv;
+	struct xo_worker_lun *own = lun->priv;
+
+	xo_loop_remove(worker->loop, &own->watch);
+	xo_ring_control_lun_lost(lun, why);
+}
+
+static const struct xo_ring_ops ring_ops = {
+	.copy = grant_copy,
+	.notify = notify_guest,
+	.send = send_link,
+	.lost = link_lost,
+};
+
+static void tell_if_broken(struct xo_ring_worker *worker)
+{
+	if (!worker->ring.broken || worker->broken_told)
+		return;
+	worker->broken_told = true;
+	xo_loop_remove(worker->loop, &worker->event_watch);
+	xo_ring_control_error(worker->ring.broken);
+}
+
+static void link_ready(struct xo_watch *watch, uint32_t events)
+{
+	struct xo_worker_lun *own = watch->priv;
+	struct xo_ring_worker *worker = own->worker;
+	struct xo_ring_lun *lun = own->lun;
+	union xo_link_message message;
+	int r = 1;
+
+	if (events & EPOLLOUT) {
+		xo_ring_writable(&worker->ring, lun);
+		if (!lun->lost && !lun->unsent && !lun->greet)
+			xo_loop_change(worker->loop, watch, EPOLLIN);
+	}
+	/* A reply for each slot at most, then others have their turn. */
+	for (unsigned int i = 0; i < XO_LINK_SLOTS_MAX && r == 1 && !lun->lost; i++) {
+		if (i && !lun->pending)
+			break;
+		r = xo_link_receive(&lun->link, &message);
+		if (r == 1)
+			xo_ring_message(&worker->ring, lun, &message);
+	}
+	if (r < 0)
+		xo_ring_link_lost(&worker->ring, lun,
+				  r == -EPROTO ? "it broke the protocol" : "its other end is gone");
+	xo_ring_publish(&worker->ring);
+	xo_ring_control_settle(worker);
+}
+
+struct xo_ring_lun *xo_worker_add_lun(struct xo_ring_worker *worker,
+				      const struct xo_lun_option *option, int *error)
+{
+	struct xo_link link;
+	struct xo_ring_lun *lun;
+	struct xo_worker_lun *own;
+
+	if (fcntl(option->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
+		*error = -errno;
+		return NULL;
+	}
+	*error =
+		xo_link_open(&link, option->fd, option->arena_fd, option->slots, option->slot_size);
+	if (*error)
+		return NULL;
+	lun = xo_ring_add_lun(&worker->ring, option->channel, option->id, option->lun,
+			      option->number, &link, error);
+	if (!lun) {
+		/* The descriptors stay the caller's. */
+		munmap(link.arena, (size_t)link.slots * link.slot_size);
+		return NULL;
+	}
+	own = &worker->luns[lun - worker->ring.luns];
+	*own = (struct xo_worker_lun){
+		.worker = worker,
+		.lun = lun,
+		.watch = { .fd = option->fd, .events = EPOLLIN, .ready = link_ready, .priv = own },
+	};
+	lun->priv = own;
+	*error = xo_loop_add(worker->loop, &own->watch);
+	return lun;
+}
+
+void xo_worker_drop_lun(struct xo_ring_worker *worker, struct xo_ring_lun *lun)
+{
+	struct xo_worker_lun *own = lun->priv;
+
+	xo_loop_remove(worker->loop, &own->watch);
+	xo_ring_drop_lun(lun);
+	*own = (struct xo_worker_lun){ 0 };
+}
+
+static void unmask(struct xo_ring_worker *worker)
+{
+	if (xenevtchn_unmask(worker->evtchn, worker->port) < 0)
+		xo_log_limited(XO_LOG_WARNING, "cannot unmask the event channel: %s",
+			       strerror(errno));
+}
+
+/* How long the channel stays masked: a guest that only rings the bell gets rung less (XSA-391). */
+static uint64_t storm_delay(unsigned int spurious)
+{
+	unsigned int excess = spurious > SPURIOUS_FREE ? spurious - SPURIOUS_FREE : 0;
+
+	if (!excess)
+		return 0;
+	return excess > 7 ? SPURIOUS_DELAY_MAX_NS : SPURIOUS_DELAY_NS << (excess - 1);
+}
+
+/* Serves the ring, and unmasks the event only when that is done (late EOI). */
+static void serve(struct xo_ring_worker *worker)
+{
+	enum xo_ring_work work = xo_ring_serve(&worker->ring);
+
+	tell_if_broken(worker);
+	if (work == XO_RING_BROKEN)
+		return;
+	worker->spurious = work == XO_RING_IDLE ? worker->spurious + 1 : 0;
+	if (work == XO_RING_MORE)
+		xo_loop_arm(worker->loop, &worker->more_timer, 0);
+	else if (storm_delay(worker->spurious))
+		xo_loop_arm(worker->loop, &worker->unmask_timer, storm_delay(worker->spurious));
+	else
+		unmask(worker);
+	xo_ring_control_settle(worker);
+}
+
+static void event_ready(struct xo_watch *watch, uint32_t events)
+{
+	struct xo_ring_worker *worker = watch->priv;
+
+	(void)events;
+	if (xenevtchn_pending(worker->evtchn) < 0)
+		return;
+	worker->ring.ledger->events++;
+	serve(worker);
+}
+
+static void more_expired(struct xo_timer *timer)
+{
+	serve(timer->priv);
+}
+
+static void unmask_expired(struct xo_timer *timer)
+{
+	unmask(timer->priv);
+}
+
+static int open_event_channel(struct xo_ring_worker *worker)
+{
+	const struct xo_ring_options *options = &worker->options;
+	int port;
+
+	worker->evtchn = xenevtchn_open(NULL, 0);
+	if (!worker->evtchn) {
+		xo_error("cannot open the event channel device: %s", strerror(errno));
+		return -errno;
+	}
+	port = xenevtchn_bind_interdomain(worker->evtchn, options->domid, options->port);
+	if (port < 0) {
+		int r = -errno;
+
+		xo_error("cannot bind event channel %u of domain %u: %s", options->port,
+			 options->domid, strerror(-r));
+		return r;
+	}
+	worker->port = (evtchn_port_t)port;
+	worker->bound = true;
+	if (xenevtchn_restrict(worker->evtchn, options->domid) < 0)
+		xo_info("event channels cannot be restricted to the guest: %s", strerror(errno));
+	return 0;
+}
+
+/* The guest's pages, and a port to it. Nothing that the guest wrote is looked at. */
+static int connect_ring(struct xo_ring_worker *worker, const char **what)
+{
+	const struct xo_ring_options *options = &worker->options;
+	int r;
+
+	*what = "ledger";
+	r = xo_ledger_open(&worker->ledger, XO_FD_LEDGER, XO_RING_LEDGER_KIND,
+			   XO_RING_LEDGER_LAYOUT, XO_RING_LEDGER_REGION);
+	if (r)
+		return r;
+	*what = "XENOPTIC_KILL";
+	r = xo_point_init(xo_ring_points, XO_RING_POINT_COUNT, &worker->ledger);
+	if (r)
+		return r;
+	*what = "ring-ref: the ring cannot be mapped";
+	r = xo_grants_open(&worker->grants, options->domid, options->refs, options->pages);
+	if (r)
+		return r;
+	*what = "event-channel: it cannot be bound";
+	return open_event_channel(worker);
+}
+
+static int watch_all(struct xo_ring_worker *worker)
+{
+	int r;
+
+	worker->event_watch = (struct xo_watch){
+		.fd = xenevtchn_fd(worker->evtchn),
+		.events = EPOLLIN,
+		.ready = event_ready,
+		.priv = worker,
+	};
+	worker->control_watch = (struct xo_watch){
+		.fd = XO_FD_CONTROL,
+		.events = EPOLLIN,
+		.ready = xo_ring_control_ready,
+		.priv = worker,
+	};
+	worker->more_timer = (struct xo_timer){ .expired = more_expired, .priv = worker };
+	worker->unmask_timer = (struct xo_timer){ .expired = unmask_expired, .priv = worker };
+	r = xo_loop_new(&worker->loop);
+	if (!r)
+		r = xo_loop_add(worker->loop, &worker->event_watch);
+	if (!r)
+		r = xo_loop_add(worker->loop, &worker->control_watch);
+	return r;
+}
+
+/* What libxengnttab and libxenevtchn ask of their devices while the ring is served. */
+static int enter_sandbox(struct xo_ring_worker *worker)
+{
+	static const int syscalls[] = { SCMP_SYS(fcntl), SCMP_SYS(clock_nanosleep) };
+	static const unsigned long ioctls[] = {
+		IOCTL_GNTDEV_GRANT_COPY,	   IOCTL_GNTDEV_MAP_GRANT_REF,
+		IOCTL_GNTDEV_UNMAP_GRANT_REF,	   IOCTL_EVTCHN_NOTIFY,
+		IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_EVTCHN_UNBIND,
+	};
+	const struct xo_sandbox sandbox = {
+		.user = worker->options.user,
+		.syscalls = syscalls,
+		.syscall_count = XO_ARRAY_SIZE(syscalls),
+		.ioctls = ioctls,
+		.ioctl_count = XO_ARRAY_SIZE(ioctls),
+	};
+	int r = xo_sandbox_enter(&sandbox);
+
+	worker->sandboxed = !r;
+	return r;
+}
+
+/* From here on the guest's words are read. */
+static int begin(struct xo_ring_worker *worker, const char **what)
+{
+	const struct xo_ring_options *options = &worker->options;
+	const struct xo_ring_setup setup = {
+		.region = worker->ledger.region,
+		.shared = worker->grants.ring,
+		.pages = options->pages,
+		.sg_grant = options->sg_grant,
+		.domid = options->domid,
+		.ops = &ring_ops,
+		.priv = worker,
+	};
+	int r = xo_ring_init(&worker->ring, &setup);
+
+	*what = "the ledger is not one of this ring";
+	for (unsigned int i = 0; i < options->lun_count && !r; i++) {
+		*what = "--lun";
+		xo_worker_add_lun(worker, &options->luns[i], &r);
+	}
+	if (r)
+		return r;
+	xo_ring_recover(&worker->ring);
+	xo_control_event(XO_FD_CONTROL, "ready", json_object());
+	/* What was put into the ring before we listened rings no bell. */
+	serve(worker);
+	return 0;
+}
+
+static void finish(struct xo_ring_worker *worker)
+{
+	if (worker->bound)
+		xenevtchn_unbind(worker->evtchn, worker->port);
+	if (worker->evtchn)
+		xenevtchn_close(worker->evtchn);
+	xo_grants_close(&worker->grants);
+	if (worker->disconnecting)
+		xo_control_return(XO_FD_CONTROL, worker->disconnect_id, json_object());
+	json_decref(worker->disconnect_id);
+	xo_loop_free(worker->loop);
+	xo_ledger_close(&worker->ledger);
+}
+
+static int run(struct xo_ring_worker *worker)
+{
+	const char *what = "";
+	int r = connect_ring(worker, &what);
+
+	if (!r) {
+		what = "event loop";
+		r = watch_all(worker);
+	}
+	if (!r) {
+		what = "sandbox";
+		r = enter_sandbox(worker);
+	}
+	if (!r)
+		r = begin(worker, &what);
+	if (r) {
+		char message[160];
+
+		snprintf(message, sizeof(message), "%s (%s)", what, strerror(-r));
+		xo_ring_control_error(message);
+		return r;
+	}
+	return xo_loop_run(worker->loop);
+}
+
+int main(int argc, char **argv)
+{
+	static struct xo_ring_worker worker;
+	const char *error;
+	char ident[64];
+	int r = xo_ring_options_parse(&worker.options, argc, argv, &error);
+
+	xo_log_open("xenoptic-ring", XO_LOG_INFO);
+	if (r) {
+		xo_error("%s: not understood, or missing", error);
+		return 2;
+	}
+	snprintf(ident, sizeof(ident), "xenoptic-ring[%s/%u]", worker.options.name,
+		 worker.options.devid);
+	xo_log_open(ident, worker.options.verbose ? XO_LOG_DEBUG : XO_LOG_INFO);
+	r = run(&worker);
+	finish(&worker);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
