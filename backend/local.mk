@@ -23,3 +23,5 @@ xenoptic_ring_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
 xenoptic_ring_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENGNTTAB_CFLAGS) $(XENEVTCHN_CFLAGS)
 xenoptic_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la \
 	$(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS)
+
+include backend/launcher/local.mk
