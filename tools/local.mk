@@ -1,1 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+
+# `xenoptic-guest exec`: the library that programs preload, and the server it talks to.
+# The library never has sanitizers: the programs that load it have none.
+pkglib_LTLIBRARIES += tools/xenoptic-exec.la
+tools_xenoptic_exec_la_SOURCES = \
+	tools/exec/client.c tools/exec/preload.c tools/exec/preload.h tools/exec/protocol.h \
+	tools/exec/preload-audio.c tools/exec/preload-block.c tools/exec/preload-cdrom.c \
+	tools/exec/preload-io.c tools/exec/preload-open.c tools/exec/preload-sg.c \
+	tools/exec/preload-stat.c
+tools_xenoptic_exec_la_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) -I$(srcdir)/tools
+tools_xenoptic_exec_la_CFLAGS = -std=gnu17 $(WARN_CFLAGS) -fvisibility=hidden -U_FORTIFY_SOURCE
+tools_xenoptic_exec_la_LDFLAGS = -module -avoid-version -shared -Wl,-z,now
+
+noinst_LTLIBRARIES += tools/libexec-server.la
+tools_libexec_server_la_SOURCES = \
+	tools/exec/folder.c tools/exec/folder.h tools/exec/protocol.h \
+	tools/exec/server.c tools/exec/server.h
+tools_libexec_server_la_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) -I$(srcdir)/tools
+tools_libexec_server_la_CFLAGS = $(AM_CFLAGS)
+tools_libexec_server_la_LIBADD = base/libbase.la
