@@ -16,3 +16,16 @@ tests_fuzz_fuzz_xenstore_CPPFLAGS = $(tests_fuzz_replay_xenstore_CPPFLAGS)
 tests_fuzz_fuzz_xenstore_LDADD = $(tests_fuzz_replay_xenstore_LDADD)
 tests_fuzz_fuzz_xenstore_LDFLAGS = $(FUZZER_LINK)
 endif
+
+check_PROGRAMS += tests/fuzz/replay_cdb
+TESTS += tests/fuzz/replay_cdb
+tests_fuzz_replay_cdb_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cdb.c
+tests_fuzz_replay_cdb_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
+tests_fuzz_replay_cdb_LDADD = mmc/libmmc.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_cdb
+tests_fuzz_fuzz_cdb_SOURCES = tests/fuzz/fuzz_cdb.c
+tests_fuzz_fuzz_cdb_CPPFLAGS = $(tests_fuzz_replay_cdb_CPPFLAGS)
+tests_fuzz_fuzz_cdb_LDADD = $(tests_fuzz_replay_cdb_LDADD)
+tests_fuzz_fuzz_cdb_LDFLAGS = $(FUZZER_LINK)
+endif
