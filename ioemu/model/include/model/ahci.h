@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An AHCI 1.3.1 host bus adapter with one port and one SATA ATAPI drive.
+ */
+#ifndef XO_MODEL_AHCI_H
+#define XO_MODEL_AHCI_H
+
+#include "model/ata.h"
+#include "model/packet.h"
+#include "model/pci.h"
+
+#define XO_AHCI_ABAR_SIZE 4096
+#define XO_AHCI_GENERIC_SIZE 0x100
+#define XO_AHCI_PORT_SIZE 0x80
+#define XO_AHCI_SLOTS 32
+
+/* The command that the port works on: what was fetched from its header and table. */
+struct xo_ahci_command {
+	int32_t slot; /* -1: none */
+	uint8_t packet; /* an ATAPI packet; else an ATA command that is already done */
+	uint8_t dma;
+	uint16_t prdt_length;
+	uint64_t header; /* guest physical address of the command header */
+	uint64_t table; /* of the command table */
+	uint16_t byte_limit;
+	uint8_t write; /* the header's W bit: data go to the drive */
+	uint8_t reserved;
+	uint32_t moved; /* bytes moved to or from memory */
+};
+
+/* Flat: survives a restart. */
+struct xo_ahci_state {
+	struct xo_pci_state pci;
+	struct xo_packet_state packet;
+	struct xo_ata_state ata;
+	uint8_t generic[XO_AHCI_GENERIC_SIZE];
+	uint8_t port[XO_AHCI_PORT_SIZE];
+	struct xo_ahci_command command;
+	uint8_t halted; /* an error stopped the list until ST is cleared */
+	uint8_t signature_due; /* the signature waits for FIS reception */
+	uint8_t soft_reset; /* between the two control FISes of SRST */
+	uint8_t reserved[5];
+};
+
+struct xo_ahci {
+	struct xo_ahci_state *state;
+	struct xo_pci pci;
+	struct xo_packet packet;
+	struct xo_ata_identity identity;
+	struct xo_regs generic;
+	struct xo_regs port;
+	struct xo_region abar;
+};
+
+/* As xo_ide_init() and so on. */
+int xo_ahci_init(struct xo_ahci *ahci, struct xo_bus *bus, struct xo_ahci_state *state,
+		 const struct xo_packet_drive *drive, const struct xo_ata_identity *identity,
+		 bool again);
+void xo_ahci_fini(struct xo_ahci *ahci);
+void xo_ahci_reset(struct xo_ahci *ahci);
+int xo_ahci_resume(struct xo_ahci *ahci);
+
+/*
+ * The medium changed or the button was pressed: tells a guest that enabled
+ * asynchronous notification (Set Device Bits FIS with N, PxSNTF).
+ */
+void xo_ahci_notify(struct xo_ahci *ahci);
+
+#endif
