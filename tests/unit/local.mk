@@ -31,8 +31,15 @@ tests_unit_test_sense_LDADD = mmc/libmmc.la $(UNIT_LIBS) $(SGUTILS_LIBS)
 tests_unit_test_traces_SOURCES = tests/unit/test_traces.c
 tests_unit_test_traces_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
 tests_unit_test_traces_LDADD = mmc/libmmc.la $(UNIT_LIBS)
-check_PROGRAMS += tests/unit/test_ring
-TESTS += tests/unit/test_ring
-tests_unit_test_ring_SOURCES = tests/unit/test_ring.c tests/unit/ring_rig.c tests/unit/ring_rig.h
+
+RING_TESTS = tests/unit/test_ring tests/unit/test_ring_restart
+check_PROGRAMS += $(RING_TESTS)
+TESTS += $(RING_TESTS)
+ring_rig = tests/unit/ring_rig.c tests/unit/ring_rig.h
+tests_unit_test_ring_SOURCES = tests/unit/test_ring.c $(ring_rig)
 tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
 tests_unit_test_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la $(UNIT_LIBS)
+
+tests_unit_test_ring_restart_SOURCES = tests/unit/test_ring_restart.c $(ring_rig)
+tests_unit_test_ring_restart_CPPFLAGS = $(tests_unit_test_ring_CPPFLAGS)
+tests_unit_test_ring_restart_LDADD = $(tests_unit_test_ring_LDADD)

@@ -11,7 +11,7 @@
 #include "ring.h"
 
 #define RIG_DOMID 7
-#define RIG_PAGES 160 /* of the guest; reference i + RIG_REF names page i */
+#define RIG_PAGES 640 /* of the guest; reference i + RIG_REF names page i */
 #define RIG_REF 100
 #define RIG_LUNS 2 /* at 0:0:0 and 0:1:0, links 1 and 2 */
 #define RIG_SLOT_SIZE (512u << 10)

@@ -592,12 +592,19 @@ static void test_full_socket(void **state)
 
 	(void)state;
 	rig->world->accept = 3;
-	for (uint16_t i = 0; i < 16; i++)
+	for (uint16_t i = 0; i < 15; i++)
 		put_tur(rig, i);
 	rig_push(rig);
 	xo_ring_serve(&rig->ring);
 	assert_int_equal(rig->world->queued, 3);
-	for (unsigned int sent = 0; sent < 16;) {
+	last = rig->world->queue[2].message.request.tag;
+	rig_drives_take(rig);
+	put_tur(rig, 15); /* there is room for it now, but others wait */
+	rig_push(rig);
+	xo_ring_serve(&rig->ring);
+	assert_int_equal(rig->world->queued, 0);
+	xo_ring_writable(&rig->ring, &rig->ring.luns[0]);
+	for (unsigned int sent = 3; sent < 16;) {
 		for (unsigned int i = 0; i < rig->world->queued; i++, sent++) {
 			assert_true(rig->world->queue[i].message.request.tag > last);
 			last = rig->world->queue[i].message.request.tag;
@@ -664,6 +671,38 @@ static void test_drive_restarts(void **state)
 	rig_free(rig);
 }
 
+/* A reply that comes twice, the second time when its slot has another command, answers only its own. */
+static void test_late_reply(void **state)
+{
+	struct rig *rig = started(1);
+	union xo_link_message stale = { .reply = { .type = XO_LINK_REPLY } };
+
+	(void)state;
+	for (uint16_t i = 0; i < 16; i++)
+		put_tur(rig, i);
+	rig_push(rig);
+	xo_ring_serve(&rig->ring);
+	stale.reply.slot = rig->world->queue[0].message.request.slot;
+	stale.reply.tag = rig->world->queue[0].message.request.tag;
+	rig_settle(rig);
+	for (uint16_t i = 0; i < 16; i++)
+		expect(rig, i, 0);
+	for (uint16_t i = 16; i < 32; i++)
+		put_tur(rig, i);
+	rig_push(rig);
+	xo_ring_serve(&rig->ring);
+	xo_ring_message(&rig->ring, &rig->ring.luns[0], &stale);
+	stale.reply.slot = 63; /* no entry of this ring */
+	xo_ring_message(&rig->ring, &rig->ring.luns[0], &stale);
+	xo_ring_publish(&rig->ring);
+	expect_none(rig);
+	rig_settle(rig);
+	for (uint16_t i = 16; i < 32; i++)
+		expect(rig, i, 0);
+	expect_none(rig);
+	rig_free(rig);
+}
+
 /* All sizes of ring, many times around, full each time. */
 static void test_wrap(void **state)
 {
@@ -703,19 +742,13 @@ static void test_wrong_ledger(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_check_condition),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_wild_producer),
-		cmocka_unit_test(test_abort_order),
-		cmocka_unit_test(test_reset_order),
-		cmocka_unit_test(test_batches),
-		cmocka_unit_test(test_full_socket),
-		cmocka_unit_test(test_lost_link),
-		cmocka_unit_test(test_drive_restarts),
-		cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_commands),	cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_check_condition), cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_random),		cmocka_unit_test(test_wild_producer),
+		cmocka_unit_test(test_abort_order),	cmocka_unit_test(test_reset_order),
+		cmocka_unit_test(test_batches),		cmocka_unit_test(test_full_socket),
+		cmocka_unit_test(test_lost_link),	cmocka_unit_test(test_drive_restarts),
+		cmocka_unit_test(test_late_reply),	cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_wrong_ledger),
 	};
 
