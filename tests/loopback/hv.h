@@ -15,6 +15,11 @@
 struct hv_conn;
 struct hv_domain;
 
+/* What the loop waits for. It must outlive the round in which it is found dead. */
+struct hv_source {
+	void (*ready)(struct hv_source *source);
+};
+
 /* An open /dev/xen/evtchn: one eventfd, wherever its descriptor has gone. */
 struct hv_handle {
 	uint32_t id; /* modulo LB_MAX_HANDLES its slot in the shared memory */
@@ -23,8 +28,6 @@ struct hv_handle {
 	unsigned int refs; /* connections that use it */
 	uint32_t restrict_domid;
 	struct hv_domain *domain;
-	void (*upcall)(struct hv_handle *handle, uint32_t port); /* ours: instead of a reader */
-	void *opaque;
 };
 
 struct hv_port {
@@ -112,11 +115,12 @@ struct hv_domain {
 	struct lb_domain *shared;
 	struct hv_server *servers[LB_MAX_SERVERS];
 	uint8_t *dirty; /* a bit for each page of RAM */
-	struct hv_conn *guest;
+	struct hv_xenbus *xenbus; /* the guest kernel's store driver; none in Dom0 */
 	uint32_t intx; /* levels: a bit for each of 32 slots of bus 0, pin A */
 };
 
 struct hv_conn {
+	struct hv_source source;
 	LIST_ENTRY(hv_conn) link;
 	int fd;
 	bool dead; /* closed as soon as the current call is over */
@@ -154,6 +158,17 @@ LIST_HEAD(hv_conns, hv_conn);
 extern struct hv_conns hv_conns;
 
 void hv_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+int hv_poll(struct hv_source *source, int fd);
+const char *hv_directory(void); /* where the socket is */
+#define hv_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
+
+/* hv_xenbus.c */
+/* Serves DIRECTORY/xenbus-DOMID: the store as the domain's programs see it. */
+struct hv_xenbus *hv_xenbus_new(struct hv_domain *d);
+void hv_xenbus_free(struct hv_xenbus *xenbus);
+/* At the end of a round: frees clients that have gone, or all of it when the domain has. */
+void hv_xenbus_bury(struct hv_xenbus *xenbus);
 
 /* hv_domain.c */
 struct hv_domain *hv_domain_find(uint32_t domid); /* alive */

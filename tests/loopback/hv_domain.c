@@ -29,6 +29,8 @@ static void store_interface(struct hv_domain *d)
 	d->store_port = port > 0 ? (uint32_t)port : 0;
 	d->store_pfn = pfn;
 	hv_grant_new(d, GNTTAB_RESERVED_XENSTORE, 0, pfn, true);
+	if (d->domid != 0)
+		d->xenbus = hv_xenbus_new(d);
 }
 
 static int domain_init(struct hv_domain *d)
@@ -108,7 +110,7 @@ void hv_domain_release(struct hv_domain *d)
 {
 	const struct hv_conn *c;
 
-	if (!d->dying || d->grants_mapped || d->foreign_mapped)
+	if (!d->dying || d->grants_mapped || d->foreign_mapped || d->xenbus)
 		return;
 	LIST_FOREACH (c, &hv_conns, link)
 		if (c->domain == d)

@@ -95,10 +95,6 @@ static void deliver(struct hv_handle *h, uint32_t port)
 {
 	uint64_t one = 1;
 
-	if (h->upcall) {
-		h->upcall(h, port);
-		return;
-	}
 	lb_mark_delivered(hv_shared, h->id, port);
 	if (write(h->event_fd, &one, sizeof(one)) < 0)
 		hv_log("event: %m");
@@ -197,7 +193,7 @@ static void complete_send(struct hv_domain *rd, uint32_t port)
 	unsigned int id;
 	uint64_t bits;
 
-	if (!h || h->upcall || !(flags & LB_PORT_MASKED) || flags & LB_PORT_CONSUMED)
+	if (!h || !(flags & LB_PORT_MASKED) || flags & LB_PORT_CONSUMED)
 		return;
 	bits = atomic_load(&hv_shared->handles[h->id % LB_MAX_HANDLES].delivered[port / 64]);
 	if (!(bits & 1ull << (port % 64))) {
@@ -229,7 +225,7 @@ void hv_port_close(struct hv_domain *d, uint32_t port)
 	}
 	atomic_store(&p->handle, 0);
 	atomic_store(&p->link, lb_link(LB_PORT_FREE, 0, 0));
-	if (d->ports[port].handle && !d->ports[port].handle->upcall)
+	if (d->ports[port].handle)
 		withdraw(d->ports[port].handle, port);
 	atomic_store(&p->flags, 0);
 	d->ports[port] = (struct hv_port){ 0 };
@@ -274,7 +270,7 @@ int hv_evtchn_adopt(struct hv_conn *conn, struct hv_call *call)
 	for (uint32_t i = 1; i < LB_MAX_HANDLES; i++) {
 		struct hv_handle *h = handles[i];
 
-		if (!h || h->event_id != id || h == conn->handle || h->upcall)
+		if (!h || h->event_id != id || h == conn->handle)
 			continue;
 		hv_handle_put(conn->handle);
 		conn->handle = h;

@@ -89,7 +89,6 @@ static void unmap(struct hv_conn *conn, struct hv_map *m)
 		rd->grants_mapped--;
 		if (--g->maps == 0 && g->revoked && !rd->dying)
 			grant_clear(rd, m->pages[i].ref);
-		hv_domain_release(rd);
 	}
 	LIST_REMOVE(m, link);
 	free(m);

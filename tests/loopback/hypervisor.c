@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ int hv_shared_fd;
 struct hv_conns hv_conns = LIST_HEAD_INITIALIZER(hv_conns);
 
 static int epoll;
+static const char *socket_path;
 static uint8_t in[LB_MAX_PAYLOAD], out[LB_MAX_PAYLOAD];
 
 void hv_log(const char *fmt, ...)
@@ -37,6 +40,21 @@ void hv_log(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+}
+
+int hv_poll(struct hv_source *source, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+const char *hv_directory(void)
+{
+	static char directory[PATH_MAX];
+
+	snprintf(directory, sizeof(directory), "%s", socket_path);
+	return dirname(directory);
 }
 
 /* a[0] kind, a[1] domid */
@@ -89,15 +107,11 @@ static hv_handler *const handlers[LB_OP_COUNT] = {
 
 static void conn_close(struct hv_conn *conn)
 {
-	struct hv_domain *d = conn->domain;
-
 	hv_grant_conn_close(conn);
 	hv_handle_put(conn->handle);
 	LIST_REMOVE(conn, link);
 	close(conn->fd);
 	free(conn);
-	if (d)
-		hv_domain_release(d);
 }
 
 /* An ill-formed packet, or 0 when the other end has gone: -EIO; the connection ends. */
@@ -138,13 +152,17 @@ static int reply(struct hv_conn *conn, struct hv_call *call)
 	return sendmsg(conn->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -EIO : 0;
 }
 
-static void serve(struct hv_conn *conn)
+static void serve(struct hv_source *source)
 {
+	struct hv_conn *conn = hv_of(source, struct hv_conn, source);
 	struct lb_msg msg;
 	struct hv_call call = { .msg = &msg, .in = in, .out = out };
-	ssize_t n = receive(conn, &msg, &call.in_fd);
+	ssize_t n;
 	int r;
 
+	if (conn->dead)
+		return;
+	n = receive(conn, &msg, &call.in_fd);
 	if (n < 0) {
 		conn->dead = true;
 		return;
@@ -176,16 +194,24 @@ static void bury(void)
 		conn_close(c);
 		next = LIST_FIRST(&hv_conns); /* a notification on closing may have ended others */
 	}
+	for (unsigned int i = 0; i < LB_MAX_DOMAINS; i++) {
+		if (hv_domains[i] && hv_domains[i]->xenbus)
+			hv_xenbus_bury(hv_domains[i]->xenbus);
+		if (hv_domains[i])
+			hv_domain_release(hv_domains[i]);
+	}
 }
 
-static void accept_one(int listener)
+static int listener;
+
+static void accept_one(struct hv_source *source)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
 	struct hv_conn *conn;
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
+	(void)source;
 	if (fd < 0)
 		return;
 	conn = calloc(1, sizeof(*conn));
@@ -194,13 +220,13 @@ static void accept_one(int listener)
 		return;
 	}
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	conn->source.ready = serve;
 	conn->fd = fd;
 	conn->pid = cred.pid;
 	conn->restrict_domid = LB_NO_DOMAIN;
 	conn->next_id = 1;
 	LIST_INSERT_HEAD(&hv_conns, conn, link);
-	ev.data.ptr = conn;
-	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev);
+	hv_poll(&conn->source, fd);
 }
 
 static int listen_at(const char *path)
@@ -234,22 +260,23 @@ static int shared_init(void)
 int main(int argc, char **argv)
 {
 	static const uint8_t uuid[16];
-	struct epoll_event ev = { .events = EPOLLIN };
-	int listener;
+	static struct hv_source accepting = { accept_one };
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: %s SOCKET\n", argv[0]);
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
+	socket_path = argv[1];
 	epoll = epoll_create1(EPOLL_CLOEXEC);
-	listener = listen_at(argv[1]);
+	listener = listen_at(socket_path);
 	if (epoll < 0 || listener < 0 || shared_init() < 0 ||
 	    !hv_domain_create(0, LB_TYPE_PV, 0x10000, 1, uuid)) {
 		fprintf(stderr, "%s: %m\n", argv[1]);
 		return 1;
 	}
-	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &ev);
+	hv_poll(&accepting, listener);
 	if (!freopen("/dev/null", "w", stdout))
 		return 1;
 
@@ -257,14 +284,11 @@ int main(int argc, char **argv)
 		struct epoll_event events[32];
 		int n = epoll_wait(epoll, events, 32, -1);
 
-		/* A connection closes only after the round: its events may still be in the list. */
+		/* What ends is freed only after the round: its events may still be in the list. */
 		for (int i = 0; i < n; i++) {
-			struct hv_conn *conn = events[i].data.ptr;
+			struct hv_source *source = events[i].data.ptr;
 
-			if (!conn)
-				accept_one(listener);
-			else if (!conn->dead)
-				serve(conn);
+			source->ready(source);
 		}
 		bury();
 	}

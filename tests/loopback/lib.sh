@@ -63,11 +63,12 @@ lb_create() {
 	lb_domid=$(lbctl create-domain "$@") || lb_fail "create-domain $*"
 }
 
-# lb_as DOMID COMMAND…: runs a program in a domain.
+# lb_as DOMID COMMAND…: runs a program in a domain, with the domain's own view of the store.
 lb_as() {
-	local domid=$1
+	local domid=$1 store=$lb_dir/socket
 	shift
-	XENOPTIC_LOOPBACK_DOMID=$domid "$@"
+	[ "$domid" = 0 ] || store=$lb_dir/xenbus-$domid
+	XENOPTIC_LOOPBACK_DOMID=$domid XENSTORED_PATH=$store "$@"
 }
 
 # lb_spawn NAME COMMAND…: in the background, output in $lb_dir/NAME.log; $lb_pid is its process.

@@ -31,7 +31,8 @@ $(LOOPBACK_LIBDIR)/xenstored-preload.so: %D%/xenstored-preload.c
 	$(LOOPBACK_LINK) -o $@ $(srcdir)/%D%/xenstored-preload.c -ldl
 
 noinst_PROGRAMS += tests/loopback/hypervisor tests/loopback/lbctl
-tests_loopback_hypervisor_SOURCES = %D%/hypervisor.c %D%/hv_domain.c %D%/hv_evtchn.c %D%/hv_grant.c
+tests_loopback_hypervisor_SOURCES = %D%/hypervisor.c %D%/hv_domain.c %D%/hv_evtchn.c %D%/hv_grant.c \
+	%D%/hv_xenbus.c
 tests_loopback_lbctl_SOURCES = %D%/lbctl.c %D%/client.c
 tests_loopback_lbctl_CPPFLAGS = $(AM_CPPFLAGS)
 tests_loopback_lbctl_CFLAGS = $(AM_CFLAGS) $(XENSTORE_CFLAGS)
@@ -39,7 +40,7 @@ tests_loopback_lbctl_LDADD = $(XENSTORE_LIBS)
 
 loopback_units = tests/loopback/test_evtchn tests/loopback/test_gnttab
 check_PROGRAMS += $(loopback_units)
-loopback_tests = %D%/domains.sh %D%/evtchn.sh %D%/gnttab.sh
+loopback_tests = %D%/domains.sh %D%/evtchn.sh %D%/gnttab.sh %D%/guest-store.sh
 TESTS += $(loopback_tests)
 EXTRA_DIST += $(loopback_tests) %D%/with
 tests_loopback_test_evtchn_SOURCES = %D%/test_evtchn.c
