@@ -16,3 +16,18 @@ tests_protocol_exec_direct_LDADD = tools/libexec-server.la drive/virtual/libvirt
 EXTRA_DIST += tests/protocol/README
 TESTS += tests/protocol/exec.test
 EXTRA_DIST += tests/protocol/exec.test
+
+# Register-level drivers against the controllers' model.
+RIG_SOURCES = tests/protocol/rig.c tests/protocol/rig.h \
+	tests/protocol/fake_drive.c tests/protocol/fake_drive.h
+check_PROGRAMS += tests/protocol/test_ide
+TESTS += tests/protocol/test_ide
+tests_protocol_test_ide_SOURCES = tests/protocol/test_ide.c $(RIG_SOURCES)
+tests_protocol_test_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/protocol/test_ahci
+TESTS += tests/protocol/test_ahci
+tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(RIG_SOURCES)
+tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A register-level driver for the AHCI controller: commands, resets in every state, malformed lists, restarts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "fake_drive.h"
+#include "mmc/sense.h"
+#include "rig.h"
+
+enum {
+	GHC = 0x04,
+	IS = 0x08,
+	P = 0x100,
+	CLB = P + 0x00,
+	CLBU = P + 0x04,
+	FB = P + 0x08,
+	PIS = P + 0x10,
+	PIE = P + 0x14,
+	CMD = P + 0x18,
+	TFD = P + 0x20,
+	SIG = P + 0x24,
+	SSTS = P + 0x28,
+	SCTL = P + 0x2c,
+	SERR = P + 0x30,
+	CI = P + 0x38,
+	SNTF = P + 0x3c,
+	ST = 1,
+	FRE = 0x10,
+	DHRS = 1,
+	PSS = 2,
+	SDBS = 8,
+	HBFS = 1 << 29,
+	TFES = 1 << 30,
+	LIST = 0x200000,
+	FISES = 0x201000,
+	TABLES = 0x210000, /* 64 KiB a slot */
+	BUFFER = 0x800000,
+};
+#define ABAR 0xf2000000u
+
+struct board {
+	struct rig rig;
+	struct fake_drive fake;
+	struct xo_packet_drive drive;
+};
+
+static uint32_t get(struct board *b, uint32_t reg)
+{
+	return (uint32_t)rig_read(&b->rig, ABAR + reg, 4);
+}
+
+static void set(struct board *b, uint32_t reg, uint32_t value)
+{
+	rig_write(&b->rig, ABAR + reg, 4, value);
+}
+
+static void start_port(struct board *b)
+{
+	set(b, CLB, LIST);
+	set(b, FB, FISES);
+	set(b, SERR, 0xffffffff);
+	set(b, PIS, 0xffffffff);
+	set(b, IS, 1);
+	set(b, PIE, 0xffffffff);
+	set(b, CMD, FRE | 6);
+	assert_int_equal(get(b, CMD) & 0x4000, 0x4000);
+	assert_int_equal(get(b, TFD) & 0x89, 0);
+	set(b, CMD, FRE | ST | 6);
+	assert_int_equal(get(b, CMD) & 0x8000, 0x8000);
+	set(b, GHC, 0x80000002);
+}
+
+static int setup(void **state)
+{
+	struct board *b = calloc(1, sizeof(*b));
+
+	fake_drive_init(&b->fake, &b->drive);
+	assert_int_equal(rig_init(&b->rig, RIG_AHCI, &b->drive), 0);
+	rig_config_write(&b->rig, 0x24, 4, ABAR);
+	rig_config_write(&b->rig, 4, 2, 6);
+	start_port(b);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct board *b = *state;
+
+	rig_fini(&b->rig);
+	free(b);
+	return 0;
+}
+
+static uint32_t table_of(unsigned int slot)
+{
+	return TABLES + slot * 0x10000;
+}
+
+static void region(struct board *b, unsigned int slot, unsigned int index, uint64_t address,
+		   uint32_t bytes)
+{
+	uint32_t at = table_of(slot) + 0x80 + 16 * index;
+
+	rig_write(&b->rig, at, 8, address);
+	rig_write(&b->rig, at + 8, 4, 0);
+	rig_write(&b->rig, at + 12, 4, bytes - 1);
+}
+
+/* A command in a slot: header, FIS and packet; `regions` were or will be set. */
+static void prepare(struct board *b, unsigned int slot, uint8_t command, uint8_t feature,
+		    const uint8_t *cdb, unsigned int regions, uint16_t flags)
+{
+	uint32_t header = LIST + 32 * slot;
+	uint32_t table = table_of(slot);
+	uint8_t fis[64] = { 0x27, 0x80, command, feature };
+
+	memcpy(rig_ram(&b->rig, table, 64), fis, 64);
+	if (cdb)
+		memcpy(rig_ram(&b->rig, table + 0x40, 12), cdb, 12);
+	rig_write(&b->rig, header, 4, (uint32_t)regions << 16 | flags | (cdb ? 0x20u : 0) | 5);
+	rig_write(&b->rig, header + 4, 4, 0xdeadbeef);
+	rig_write(&b->rig, header + 8, 8, table);
+}
+
+static void read10(uint8_t cdb[12], uint32_t lba, uint16_t blocks)
+{
+	memset(cdb, 0, 12);
+	cdb[0] = 0x28;
+	xo_put_be32(cdb + 2, lba);
+	xo_put_be16(cdb + 7, blocks);
+}
+
+static void run(struct board *b)
+{
+	fake_run(&b->fake, rig_packet(&b->rig));
+}
+
+static void assert_pattern(struct board *b, uint32_t address, uint32_t lba, uint32_t bytes)
+{
+	for (uint32_t at = 0; at < bytes; at++)
+		assert_int_equal(*rig_ram(&b->rig, address + at, 1),
+				 fake_pattern(lba + at / 2048, at % 2048));
+}
+
+static void clear_causes(struct board *b)
+{
+	set(b, PIS, get(b, PIS));
+	set(b, IS, 1);
+	assert_false(b->rig.intx);
+}
+
+/* After a reset of the port the device identifies itself and reads. */
+static void assert_alive(struct board *b)
+{
+	uint8_t cdb[12];
+
+	set(b, CMD, 6);
+	set(b, SCTL, 1);
+	assert_int_equal(get(b, SSTS), 0);
+	set(b, SCTL, 0);
+	assert_int_equal(get(b, SSTS), 0x113);
+	start_port(b);
+	assert_int_equal(get(b, SIG), 0xeb140101);
+	memset(rig_ram(&b->rig, BUFFER, 8192), 0xee, 8192);
+	region(b, 0, 0, BUFFER, 512);
+	prepare(b, 0, 0xa1, 0, NULL, 1, 0);
+	set(b, CI, 1);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(rig_read(&b->rig, BUFFER, 2), 0x85c0);
+	clear_causes(b);
+	read10(cdb, 77, 1);
+	region(b, 0, 0, BUFFER, 2048);
+	prepare(b, 0, 0xa0, 1, cdb, 1, 0);
+	set(b, CI, 1);
+	run(b);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(get(b, TFD) & 0x89, 0);
+	assert_pattern(b, BUFFER, 77, 2048);
+	assert_int_equal(rig_read(&b->rig, LIST + 4, 4), 2048);
+	clear_causes(b);
+}
+
+static void identify_and_aborted_commands(void **state)
+{
+	struct board *b = *state;
+
+	assert_alive(b);
+	prepare(b, 3, 0xec, 0, NULL, 0, 0);
+	set(b, CI, 8);
+	assert_int_equal(get(b, PIS), (uint32_t)TFES | DHRS);
+	assert_int_equal(get(b, TFD), 0x0451);
+	assert_int_equal(get(b, CI), 8); /* stays until ST is cleared */
+	assert_int_equal(rig_read(&b->rig, FISES + 0x40, 1), 0x34);
+	assert_int_equal(rig_read(&b->rig, FISES + 0x45, 2), 0xeb14);
+	set(b, CMD, FRE | 6);
+	assert_int_equal(get(b, CI), 0);
+	clear_causes(b);
+	set(b, CMD, FRE | ST | 6);
+	prepare(b, 4, 0xef, 0x03, NULL, 0, 0); /* SET FEATURES: UDMA 2 */
+	rig_write(&b->rig, table_of(4) + 12, 1, 0x42);
+	set(b, CI, 16);
+	assert_int_equal(get(b, PIS), DHRS);
+	assert_int_equal(b->rig.ahci_state.ata.transfer_mode, 0x42);
+	clear_causes(b);
+}
+
+static void one_write_starts_a_read(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 1000, 100); /* two parts */
+	region(b, 7, 0, BUFFER, 4096);
+	region(b, 7, 1, BUFFER + 4096, 2);
+	region(b, 7, 2, BUFFER + 4098, 100 * 2048 - 4098);
+	prepare(b, 7, 0xa0, 1, cdb, 3, 0);
+	set(b, CI, 1 << 7);
+	assert_int_equal(get(b, TFD) & 0x80, 0x80);
+	assert_int_equal(get(b, CI), 1 << 7);
+	run(b);
+	assert_int_equal(b->fake.commands, 2);
+	assert_true(b->rig.intx);
+	assert_int_equal(get(b, PIS), DHRS);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(get(b, TFD), 0x50);
+	assert_int_equal(rig_read(&b->rig, LIST + 7 * 32 + 4, 4), 100 * 2048);
+	assert_pattern(b, BUFFER, 1000, 100 * 2048);
+	clear_causes(b);
+}
+
+static void writes_and_parameter_lists_reach_the_drive(void **state)
+{
+	static const uint8_t mode_select[12] = { 0x55, 0x10, 0, 0, 0, 0, 0, 0, 60 };
+	struct board *b = *state;
+	uint8_t cdb[12] = { 0x2a, 0, 0xff, 0xff, 0xff, 0x6a, 0, 0, 2 };
+
+	for (uint32_t i = 0; i < 8192; i++)
+		*rig_ram(&b->rig, BUFFER + i, 1) = (uint8_t)(i * 29);
+	region(b, 0, 0, BUFFER, 60);
+	prepare(b, 0, 0xa0, 1, mode_select, 1, 0x40);
+	set(b, CI, 1);
+	run(b);
+	region(b, 1, 0, BUFFER, 4096);
+	prepare(b, 1, 0xa0, 1, cdb, 1, 0x40);
+	set(b, CI, 2);
+	run(b);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(b->fake.written_bytes, 60 + 4096);
+	for (uint32_t i = 0; i < 4096; i++)
+		assert_int_equal(b->fake.written[60 + i], (uint8_t)(i * 29));
+	clear_causes(b);
+}
+
+static void sense_comes_by_request_sense(void **state)
+{
+	static const uint8_t request_sense[12] = { 0x03, 0, 0, 0, 18 };
+	static const uint8_t test_unit_ready[12] = { 0 };
+	struct board *b = *state;
+
+	prepare(b, 0, 0xa0, 0, test_unit_ready, 0, 0);
+	set(b, CI, 1);
+	fake_answer(&b->fake, rig_packet(&b->rig), XO_SENSE_NO_MEDIUM, 0);
+	assert_int_equal(get(b, PIS), (uint32_t)TFES | DHRS);
+	assert_int_equal(get(b, TFD), 0x2051);
+	set(b, CMD, FRE | 6);
+	clear_causes(b);
+	set(b, CMD, FRE | ST | 6);
+	region(b, 1, 0, BUFFER, 96);
+	prepare(b, 1, 0xa0, 1, request_sense, 1, 0);
+	set(b, CI, 2);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(fake_pending(&b->fake), -1);
+	assert_int_equal(rig_read(&b->rig, LIST + 32 + 4, 4), 18);
+	assert_int_equal(rig_read(&b->rig, BUFFER + 2, 1) & 0xf, 2);
+	assert_int_equal(rig_read(&b->rig, BUFFER + 12, 1), 0x3a);
+	clear_causes(b);
+}
+
+static void residuals_show_in_the_byte_count(void **state)
+{
+	static const uint8_t inquiry[12] = { 0x12, 0, 0, 0, 96 };
+	struct board *b = *state;
+
+	region(b, 0, 0, BUFFER, 512);
+	prepare(b, 0, 0xa0, 1, inquiry, 1, 0);
+	set(b, CI, 1);
+	fake_answer(&b->fake, rig_packet(&b->rig), 0, 59);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(rig_read(&b->rig, LIST + 4, 4), 37);
+	clear_causes(b);
+}
+
+static void all_slots_are_served_in_turn(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (unsigned int slot = 0; slot < 32; slot++) {
+		read10(cdb, slot * 10, 1);
+		region(b, slot, 0, BUFFER + slot * 4096, 2048);
+		prepare(b, slot, 0xa0, 1, cdb, 1, 0);
+	}
+	set(b, CI, 0xffffffff);
+	run(b);
+	assert_int_equal(get(b, CI), 0);
+	for (unsigned int slot = 0; slot < 32; slot++)
+		assert_pattern(b, BUFFER + slot * 4096, slot * 10, 2048);
+	clear_causes(b);
+}
+
+static void malformed_lists_stop_the_port(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 0, 4);
+	for (int way = 0; way < 9; way++) {
+		uint32_t expected = HBFS;
+
+		region(b, 0, 0, BUFFER, 8192);
+		prepare(b, 0, 0xa0, 1, cdb, 1, 0);
+		switch (way) {
+		case 0: /* list outside RAM */
+			set(b, CLB, 0xf0000000);
+			break;
+		case 1: /* list above everything */
+			set(b, CLBU, 0xffffffff);
+			set(b, CLB, 0xfffffc00);
+			break;
+		case 2: /* table outside RAM */
+			rig_write(&b->rig, LIST + 8, 8, 0xffffffffffffff80);
+			break;
+		case 3: /* region outside RAM */
+			region(b, 0, 0, 0xf0000000, 8192);
+			break;
+		case 4: /* region that wraps */
+			region(b, 0, 0, 0xfffffffffffff000, 8192);
+			break;
+		case 5: /* descriptors that leave RAM */
+			rig_write(&b->rig, LIST + 8, 8, RIG_RAM_BASE + RIG_RAM_SIZE - 256);
+			memcpy(rig_ram(&b->rig, RIG_RAM_BASE + RIG_RAM_SIZE - 256, 0x80),
+			       rig_ram(&b->rig, table_of(0), 0x80), 0x80);
+			rig_write(&b->rig, LIST, 4, 0xffff0025);
+			break;
+		case 6: /* no FIS at all */
+			rig_write(&b->rig, table_of(0), 1, 0);
+			expected = (uint32_t)TFES | DHRS;
+			break;
+		case 7: /* a short FIS */
+			rig_write(&b->rig, LIST, 4, 0x10021);
+			expected = (uint32_t)TFES | DHRS;
+			break;
+		case 8: /* received FISes outside RAM */
+			set(b, FB, 0xf0000000);
+			break;
+		}
+		set(b, CI, 1);
+		run(b);
+		assert_int_equal(get(b, PIS), expected);
+		assert_int_equal(get(b, CI), 1);
+		set(b, CI, 2); /* a halted list does nothing */
+		run(b);
+		set(b, CLBU, 0);
+		assert_alive(b);
+	}
+}
+
+/* ST off, SRST, COMRESET, HBA reset, PCI reset: while idle, with the drive, after an error. */
+static void every_reset_in_every_state(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (int reset = 0; reset < 5; reset++) {
+		for (int at = 0; at < 3; at++) {
+			read10(cdb, 3, 4);
+			region(b, 0, 0, BUFFER, 8192);
+			prepare(b, 0, 0xa0, 1, cdb, 1, 0);
+			if (at)
+				set(b, CI, 1);
+			if (at == 2)
+				fake_answer(&b->fake, rig_packet(&b->rig),
+					    XO_SENSE_UNRECOVERED_READ, 8192);
+			switch (reset) {
+			case 0:
+				set(b, CMD, FRE | 6);
+				break;
+			case 1:
+				set(b, CMD, FRE | 6);
+				set(b, CMD, FRE | 8 | 6); /* CLO */
+				assert_int_equal(get(b, CMD) & 8, 0);
+				assert_int_equal(get(b, TFD) & 0x88, 0);
+				set(b, CMD, FRE | ST | 6);
+				for (int srst = 1; srst >= 0; srst--) {
+					prepare(b, 1, 0, 0, NULL, 0, 0);
+					rig_write(&b->rig, table_of(1) + 1, 1, 0);
+					rig_write(&b->rig, table_of(1) + 15, 1, srst ? 4 : 0);
+					set(b, CI, 2);
+					assert_int_equal(get(b, CI), 0);
+				}
+				assert_int_equal(get(b, TFD) & 0x89, 0);
+				assert_int_equal(rig_read(&b->rig, FISES + 0x45, 2), 0xeb14);
+				break;
+			case 2:
+				set(b, SCTL, 1);
+				set(b, SCTL, 0);
+				break;
+			case 3:
+				set(b, GHC, 0x80000001);
+				assert_int_equal(get(b, GHC), 0x80000000);
+				assert_int_equal(get(b, CLB), 0);
+				break;
+			case 4:
+				xo_ahci_reset(&b->rig.ahci);
+				rig_config_write(&b->rig, 0x24, 4, ABAR);
+				rig_config_write(&b->rig, 4, 2, 6);
+				break;
+			}
+			run(b);
+			assert_alive(b);
+		}
+	}
+}
+
+static void messages_replace_the_line(void **state)
+{
+	static const uint8_t test_unit_ready[12] = { 0 };
+	struct board *b = *state;
+
+	assert_int_equal(rig_config_read(&b->rig, 0x80, 1), 0x05);
+	rig_config_write(&b->rig, 0x84, 4, 0xfee00000);
+	rig_config_write(&b->rig, 0x8c, 2, 0x4041);
+	rig_config_write(&b->rig, 0x82, 2, 1);
+	prepare(b, 0, 0xa0, 1, test_unit_ready, 0, 0);
+	set(b, CI, 1);
+	run(b);
+	assert_false(b->rig.intx);
+	assert_int_equal(b->rig.msi_count, 1);
+	assert_int_equal(b->rig.msi_address, 0xfee00000);
+	assert_int_equal(b->rig.msi_data, 0x4041);
+	/* A second end while the first is not acknowledged: a message of its own once it is a new cause. */
+	set(b, PIS, DHRS);
+	set(b, IS, 1);
+	set(b, CI, 1);
+	run(b);
+	assert_int_equal(b->rig.msi_count, 2);
+}
+
+static void media_events_notify_who_asked(void **state)
+{
+	struct board *b = *state;
+
+	xo_ahci_notify(&b->rig.ahci);
+	assert_int_equal(get(b, PIS), 0);
+	prepare(b, 0, 0xef, 0x10, NULL, 0, 0);
+	rig_write(&b->rig, table_of(0) + 12, 1, 5);
+	set(b, CI, 1);
+	clear_causes(b);
+	xo_ahci_notify(&b->rig.ahci);
+	assert_int_equal(get(b, PIS), SDBS);
+	assert_int_equal(get(b, SNTF), 1);
+	assert_int_equal(rig_read(&b->rig, FISES + 0x58, 1), 0xa1);
+	set(b, SNTF, 1);
+	assert_int_equal(get(b, SNTF), 0);
+	clear_causes(b);
+}
+
+static void a_successor_goes_on(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 1000, 100);
+	region(b, 0, 0, BUFFER, 100 * 2048);
+	prepare(b, 0, 0xa0, 1, cdb, 1, 0);
+	set(b, CI, 1);
+	assert_int_equal(rig_restart(&b->rig, &b->drive), 0);
+	fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
+	assert_int_equal(rig_restart(&b->rig, &b->drive), 0);
+	run(b);
+	assert_int_equal(rig_restart(&b->rig, &b->drive), 0);
+	assert_true(b->rig.intx);
+	assert_int_equal(b->fake.commands, 2);
+	assert_int_equal(get(b, CI), 0);
+	assert_pattern(b, BUFFER, 1000, 100 * 2048);
+	clear_causes(b);
+	assert_alive(b);
+}
+
+static void accesses_of_every_width(void **state)
+{
+	struct board *b = *state;
+
+	assert_int_equal(rig_read(&b->rig, ABAR + 0x10, 1), 0x01);
+	assert_int_equal(rig_read(&b->rig, ABAR + 0x11, 1), 0x03);
+	assert_int_equal(rig_read(&b->rig, ABAR + 0x12, 2), 0x0001);
+	assert_int_equal(rig_read(&b->rig, ABAR + 0x0e, 4), 0x03010000);
+	assert_int_equal(rig_read(&b->rig, ABAR + 0x0c, 8), 0x0001030100000001);
+	rig_write(&b->rig, ABAR + CLB, 8, 0x1122334455667788);
+	assert_int_equal(get(b, CLB), 0x55667400);
+	assert_int_equal(get(b, CLBU), 0x11223344);
+	assert_int_equal(rig_read(&b->rig, ABAR + 0x180, 4), 0); /* no second port */
+	assert_int_equal(rig_read(&b->rig, ABAR + 0xffc, 4), 0);
+}
+
+static void random_accesses_do_no_harm(void **state)
+{
+	struct board *b = *state;
+	uint32_t seed = 20240612;
+
+	for (int round = 0; round < 40; round++) {
+		for (int i = 0; i < 500; i++) {
+			uint32_t reg;
+			unsigned int width;
+
+			seed = seed * 1664525 + 1013904223;
+			reg = (seed >> 8) % 0x180;
+			width = 1u << (seed >> 20) % 4;
+			if (seed >> 31)
+				rig_write(&b->rig, ABAR + reg, width, seed * 2654435761u);
+			else
+				rig_read(&b->rig, ABAR + reg, width);
+			if (i % 20 == 0) {
+				set(b, CLB, LIST);
+				set(b, CLBU, 0);
+			}
+			if (i % 50 == 0)
+				run(b);
+		}
+		run(b);
+		set(b, CLBU, 0);
+		set(b, FB + 4, 0);
+		assert_alive(b);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(identify_and_aborted_commands),
+		TEST(one_write_starts_a_read),
+		TEST(writes_and_parameter_lists_reach_the_drive),
+		TEST(sense_comes_by_request_sense),
+		TEST(residuals_show_in_the_byte_count),
+		TEST(all_slots_are_served_in_turn),
+		TEST(malformed_lists_stop_the_port),
+		TEST(every_reset_in_every_state),
+		TEST(messages_replace_the_line),
+		TEST(media_events_notify_who_asked),
+		TEST(a_successor_goes_on),
+		TEST(accesses_of_every_width),
+		TEST(random_accesses_do_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
