@@ -64,7 +64,7 @@ static void set_signature(struct xo_ide_channel_state *s)
 static void port_open(struct xo_ide_channel_state *s, enum xo_ide_port port, uint32_t at,
 		      uint32_t end)
 {
-	s->port = port;
+	s->port = (uint8_t)port;
 	s->block_at = at;
 	s->block_end = end;
 	s->status = STATUS_READY | XO_ATA_ST_DRQ;

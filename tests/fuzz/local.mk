@@ -29,3 +29,33 @@ tests_fuzz_fuzz_cdb_CPPFLAGS = $(tests_fuzz_replay_cdb_CPPFLAGS)
 tests_fuzz_fuzz_cdb_LDADD = $(tests_fuzz_replay_cdb_LDADD)
 tests_fuzz_fuzz_cdb_LDFLAGS = $(FUZZER_LINK)
 endif
+
+FUZZ_CONTROLLER = tests/fuzz/fuzz_controller.c tests/fuzz/fuzz_controller.h \
+	tests/protocol/rig.c tests/protocol/rig.h \
+	tests/protocol/fake_drive.c tests/protocol/fake_drive.h
+
+check_PROGRAMS += tests/fuzz/replay_ide
+TESTS += tests/fuzz/replay_ide
+tests_fuzz_replay_ide_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_ide.c $(FUZZ_CONTROLLER)
+tests_fuzz_replay_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_fuzz_replay_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_ide
+tests_fuzz_fuzz_ide_SOURCES = tests/fuzz/fuzz_ide.c $(FUZZ_CONTROLLER)
+tests_fuzz_fuzz_ide_CPPFLAGS = $(tests_fuzz_replay_ide_CPPFLAGS)
+tests_fuzz_fuzz_ide_LDADD = $(tests_fuzz_replay_ide_LDADD)
+tests_fuzz_fuzz_ide_LDFLAGS = $(FUZZER_LINK)
+endif
+
+check_PROGRAMS += tests/fuzz/replay_ahci
+TESTS += tests/fuzz/replay_ahci
+tests_fuzz_replay_ahci_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_ahci.c $(FUZZ_CONTROLLER)
+tests_fuzz_replay_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_fuzz_replay_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_ahci
+tests_fuzz_fuzz_ahci_SOURCES = tests/fuzz/fuzz_ahci.c $(FUZZ_CONTROLLER)
+tests_fuzz_fuzz_ahci_CPPFLAGS = $(tests_fuzz_replay_ahci_CPPFLAGS)
+tests_fuzz_fuzz_ahci_LDADD = $(tests_fuzz_replay_ahci_LDADD)
+tests_fuzz_fuzz_ahci_LDFLAGS = $(FUZZER_LINK)
+endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guest made of bytes; see fuzz_controller.h. */
+#include "fuzz_controller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../protocol/fake_drive.h"
+#include "base/bytes.h"
+#include "mmc/sense.h"
+
+#define STEPS_MAX 400
+
+enum step {
+	STEP_WRITE,
+	STEP_READ,
+	STEP_MEMORY,
+	STEP_ANSWER,
+	STEP_CONFIG,
+	STEP_STRING,
+	STEP_NOTIFY,
+	STEP_RESTART,
+	STEP_COUNT,
+};
+
+static struct fake_drive fake;
+static struct xo_packet_drive drive;
+static struct rig rig;
+
+static void map(void)
+{
+	if (rig.kind == RIG_IDE) {
+		rig_config_write(&rig, 0x10, 4, FUZZ_PORTS);
+		rig_config_write(&rig, 0x14, 4, FUZZ_PORTS + 0x10);
+		rig_config_write(&rig, 0x20, 4, FUZZ_PORTS + 0x20);
+	} else {
+		rig_config_write(&rig, 0x24, 4, FUZZ_ABAR);
+	}
+	rig_config_write(&rig, 4, 2, 7);
+}
+
+static void access_register(struct xo_reader *r, bool write)
+{
+	uint32_t reg = xo_read_be16(r);
+	unsigned int width = 1u << (xo_read_u8(r) & (rig.kind == RIG_IDE ? 1 : 3));
+	uint32_t value = write ? xo_read_be32(r) : 0;
+
+	if (rig.kind == RIG_IDE) {
+		uint16_t port = (uint16_t)(FUZZ_PORTS + reg % 0x30);
+
+		if (write)
+			rig_out(&rig, port, width == 1 ? 1 : width * 2 - 2, value);
+		else
+			rig_in(&rig, port, width);
+		return;
+	}
+	if (write)
+		rig_write(&rig, FUZZ_ABAR + reg % 0x1000, width, value * 0x100000001ull);
+	else
+		rig_read(&rig, FUZZ_ABAR + reg % 0x1000, width);
+}
+
+static void write_memory(struct xo_reader *r)
+{
+	uint32_t offset = xo_read_be16(r);
+	uint32_t length = xo_read_u8(r) & 0x3f;
+	const uint8_t *bytes = xo_read_bytes(r, length);
+	uint8_t *ram = rig_ram(&rig, FUZZ_MEMORY + offset, length);
+
+	if (bytes && ram)
+		memcpy(ram, bytes, length);
+}
+
+static void answer(struct xo_reader *r)
+{
+	static const uint32_t senses[] = { 0, XO_SENSE_NO_MEDIUM, XO_SENSE_INVALID_FIELD_IN_CDB };
+	uint32_t kcq = senses[xo_read_u8(r) % XO_ARRAY_SIZE(senses)];
+
+	fake_answer(&fake, rig_packet(&rig), kcq, (uint32_t)xo_read_u8(r) * 64);
+}
+
+static void string_access(struct xo_reader *r)
+{
+	static uint8_t elements[4 * 1024];
+	uint16_t port = (uint16_t)(FUZZ_PORTS + xo_read_u8(r) % 0x30);
+	unsigned int width = 1u << xo_read_u8(r) % 3;
+	uint32_t count = xo_read_be16(r) % 1024;
+
+	if (xo_read_u8(r) & 1)
+		xo_bus_read_string(&rig.bus, port, width, elements, count);
+	else
+		xo_bus_write_string(&rig.bus, port, width, elements, count);
+}
+
+static void run_step(struct xo_reader *r)
+{
+	switch ((enum step)(xo_read_u8(r) % STEP_COUNT)) {
+	case STEP_WRITE:
+		access_register(r, true);
+		break;
+	case STEP_READ:
+		access_register(r, false);
+		break;
+	case STEP_MEMORY:
+		write_memory(r);
+		break;
+	case STEP_ANSWER:
+		answer(r);
+		break;
+	case STEP_CONFIG: {
+		uint8_t offset = xo_read_u8(r);
+		unsigned int width = 1u << xo_read_u8(r) % 3;
+
+		rig_config_write(&rig, offset, width, xo_read_be32(r));
+		break;
+	}
+	case STEP_STRING:
+		string_access(r);
+		break;
+	case STEP_NOTIFY:
+		if (rig.kind == RIG_AHCI)
+			xo_ahci_notify(&rig.ahci);
+		break;
+	case STEP_RESTART:
+		rig_restart(&rig, &drive);
+		break;
+	case STEP_COUNT:
+		break;
+	}
+}
+
+/* A reset must bring back a device with its signature. */
+static void assert_reset_works(void)
+{
+	fake_run(&fake, rig_packet(&rig));
+	if (rig.kind == RIG_IDE) {
+		xo_ide_reset(&rig.ide);
+		map();
+		if (rig_in(&rig, FUZZ_PORTS + 4, 2) != 0xeb14)
+			abort();
+	} else {
+		xo_ahci_reset(&rig.ahci);
+		map();
+		if (rig_read(&rig, FUZZ_ABAR + 0x124, 4) != 0xeb140101)
+			abort();
+	}
+}
+
+int fuzz_controller(enum rig_controller kind, const uint8_t *data, size_t size)
+{
+	struct xo_reader r = xo_reader(data, size);
+
+	fake_drive_init(&fake, &drive);
+	if (rig_init(&rig, kind, &drive))
+		abort();
+	map();
+	for (int i = 0; i < STEPS_MAX && xo_reader_left(&r); i++)
+		run_step(&r);
+	assert_reset_works();
+	rig_fini(&rig);
+	return 0;
+}
