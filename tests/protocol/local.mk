@@ -31,3 +31,13 @@ TESTS += tests/protocol/test_ahci
 tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(RIG_SOURCES)
 tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/protocol/test_pci tests/protocol/config_dump
+TESTS += tests/protocol/test_pci tests/protocol/lspci.test
+EXTRA_DIST += tests/protocol/lspci.test tests/protocol/lspci.golden
+tests_protocol_test_pci_SOURCES = tests/protocol/test_pci.c $(RIG_SOURCES)
+tests_protocol_test_pci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_pci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_config_dump_SOURCES = tests/protocol/config_dump.c $(RIG_SOURCES)
+tests_protocol_config_dump_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_config_dump_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la

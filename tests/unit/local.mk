@@ -43,3 +43,9 @@ tests_unit_test_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la $(
 tests_unit_test_ring_restart_SOURCES = tests/unit/test_ring_restart.c $(ring_rig)
 tests_unit_test_ring_restart_CPPFLAGS = $(tests_unit_test_ring_CPPFLAGS)
 tests_unit_test_ring_restart_LDADD = $(tests_unit_test_ring_LDADD)
+
+check_PROGRAMS += tests/unit/test_regs
+TESTS += tests/unit/test_regs
+tests_unit_test_regs_SOURCES = tests/unit/test_regs.c
+tests_unit_test_regs_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_unit_test_regs_LDADD = ioemu/model/libmodel.la $(UNIT_LIBS)
