@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a test gets in Dom0: the built project, the scripts and the guests' initrd, as a tar on a disk."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+
+import testbed
+
+HERE = testbed.HERE
+TOP = HERE.parent.parent
+print_lock = threading.Lock()
+
+
+def say(*words):
+    with print_lock:
+        print(*words, flush=True)
+
+
+def stage(build_folder, work):
+    """The project as `make install` puts it into a Debian Dom0, as a tar."""
+    build_folder.mkdir(parents=True, exist_ok=True)
+    with open(build_folder / "xen-stage.log", "w") as log:
+
+        def step(*command):
+            if subprocess.run(command, cwd=build_folder, stdout=log, stderr=subprocess.STDOUT).returncode:
+                sys.stderr.write("".join((build_folder / "xen-stage.log").read_text().splitlines(True)[-30:]))
+                raise testbed.Failed("building the project failed: %s" % " ".join(map(str, command)))
+
+        if not (TOP / "configure").exists():
+            step(TOP / "bootstrap")
+        if not (build_folder / "config.status").exists():
+            step(TOP / "configure", "--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var")
+        step("make", "-s", "-j%d" % min(2, os.cpu_count()))
+        tree = work / "stage"
+        step("make", "-s", "install", "DESTDIR=%s" % tree)
+    subprocess.run(["tar", "-C", tree, "--owner=0", "--group=0", "-cf", work / "stage.tar", "."], check=True)
+    return work / "stage.tar"
+
+
+def collect(root, staged, initrd):
+    """The folder that Dom0 gets: start, lib.sh, the tests and what they need."""
+    root.mkdir()
+    for name in ("start", "lib.sh"):
+        shutil.copy(HERE / name, root)
+    shutil.copytree(HERE / "tests", root / "tests")
+    if staged:
+        shutil.copy(staged, root / "stage.tar")
+    if initrd:
+        shutil.copy(initrd, root / "initrd")
+
+
+def test_disk(root, path):
+    with tarfile.open(path, "w") as tar:
+        for entry in sorted(root.iterdir()):
+            tar.add(entry, entry.name)
+    if path.stat().st_size > testbed.TEST_DISK:
+        raise testbed.Failed("the test's disk is too small for what is handed in")

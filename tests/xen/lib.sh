@@ -1,0 +1,169 @@
+# shellcheck shell=bash disable=SC2034 # variables are for the tests
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What tests in Dom0 are written with. A test runs under `set -eE` in an empty folder of its own; what it started
+# through these functions is ended afterwards, so that the next test on a real Dom0 finds nothing.
+
+XO_LIB=${XO_LIB:-/usr/lib/xenoptic-test}
+XO_GUESTS=()
+XO_UNDO=()
+
+note() { echo "   $*"; }
+fail() { echo "FAIL: $*" >&2; exit 1; }
+skip() { echo "skip: $*"; exit 77; }
+undo() { XO_UNDO+=("$*"); }
+
+# wait_until SECONDS COMMAND…: try until it succeeds.
+wait_until() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+lib_cleanup() {
+	local g i
+	trap - ERR
+	set +eE
+	for g in "${XO_GUESTS[@]}"; do xl destroy "$g" >/dev/null 2>&1; done
+	for ((i = ${#XO_UNDO[@]} - 1; i >= 0; i--)); do eval "${XO_UNDO[i]}" >/dev/null 2>&1; done
+	rm -rf "$PWD"
+}
+
+# --- guests -----------------------------------------------------------------------------------------------------------
+
+# guest_config NAME pv|pvh|hvm [LINE…]: write NAME.cfg: the stock guest with further lines of xl's configuration.
+guest_config() {
+	local name=$1 type=$2
+	shift 2
+	cat >"$name.cfg" <<-END
+		name = "$name"
+		type = "$type"
+		kernel = "${XO_KERNEL:-$(echo /boot/vmlinuz-*-amd64)}"
+		ramdisk = "${XO_INITRD:-$XO_ROOT/initrd}"
+		extra = "console=hvc0 tsc=nowatchdog xo.role=guest xo.disk=/dev/xvda xo.init=/usr/lib/xenoptic-test/init"
+		memory = 256
+		vcpus = 1
+		on_crash = "preserve"
+		disk = [ "format=raw,vdev=xvda,access=ro,target=${XO_GUEST_ROOT:-/dev/vdc}" ]
+	END
+	[ "$type" != hvm ] || echo 'tsc_mode = "native"' >>"$name.cfg"
+	[ $# = 0 ] || printf '%s\n' "$@" >>"$name.cfg"
+}
+
+# guest_start NAME TYPE [LINE…]: create it and wait until it takes commands.
+guest_start() {
+	local name=$1
+	guest_config "$@"
+	XO_GUESTS+=("$name")
+	xl create -q "$name.cfg"
+	guest_console "$name"
+}
+
+# guest_console NAME [SECONDS]: (again) take the console of a guest that was created, restored or rebooted.
+guest_console() {
+	local name=$1 domid tty
+	domid=$(xl domid "$name")
+	wait_until 30 xenstore-exists "/local/domain/$domid/console/tty" || fail "guest $name has no console"
+	wait_until 10 eval "tty=\$(xenstore-read /local/domain/$domid/console/tty) && [ -n \"\$tty\" ]"
+	tty=$(xenstore-read "/local/domain/$domid/console/tty")
+	"$XO_LIB/guest" serve "$tty" "$PWD/$name.sock" "$XO_LOGS/console-$name.log" </dev/null >/dev/null 2>&1 &
+	echo $! >"$name.pid"
+	disown $!
+	wait_until 5 [ -S "$name.sock" ] || fail "console of $name"
+	timeout "${2:-180}" "$XO_LIB/guest" run "$PWD/$name.sock" true || {
+		tail -n 30 "$XO_LOGS/console-$name.log" >&2
+		fail "guest $name did not come up"
+	}
+}
+
+# guest NAME COMMAND…: run a shell command in the guest; its output and status are the guest's, 255 if it is gone.
+guest() {
+	local name=$1
+	shift
+	"$XO_LIB/guest" run "$PWD/$name.sock" "$*"
+}
+
+# guest_bg NAME COMMAND…: the same in the background; BG is the client, and killing it kills the command in the guest.
+guest_bg() {
+	local name=$1
+	shift
+	"$XO_LIB/guest" run "$PWD/$name.sock" "$*" &
+	BG=$!
+}
+
+# guest_shell NAME: for tests/xen/shell.
+guest_shell() {
+	kill "$(cat "$1.pid")" 2>/dev/null
+	echo "press Enter; Ctrl-] leaves guest $1"
+	xl console "$1"
+}
+
+guest_destroy() {
+	xl destroy "$1"
+	wait_until 30 guest_gone "$1" || fail "domain $1 is still there: $(xl list)"
+}
+
+# No domain of that name, and no zombie of any.
+guest_gone() { ! xl domid "$1" >/dev/null 2>&1 && ! xl list | grep -q '(null)'; }
+
+# --- Dom0's drives ----------------------------------------------------------------------------------------------------
+
+XO_IQN=iqn.2000-01.test.xenoptic
+
+# tgt_drive N [MIB]: the tgt daemon's DVD+R burner number N, with a blank disc of MIB, through open-iscsi. Sets DRIVE
+# to its /dev/srN, DRIVE_SG to its /dev/sgN and DRIVE_DISC to the file behind the disc.
+tgt_drive() {
+	local n=$1 mib=${2:-64}
+	pidof tgtd >/dev/null || { systemctl start tgt 2>/dev/null || tgtd; }
+	wait_until 20 tgtadm --lld iscsi --mode target --op show
+	DRIVE_DISC=$PWD/disc$n.img
+	tgtimg --op new --device-type cd --type dvd+r --size "$mib" --file "$DRIVE_DISC" >/dev/null
+	tgtadm --lld iscsi --mode target --op new --tid "$n" --targetname "$XO_IQN:$n"
+	undo tgtadm --lld iscsi --mode target --op delete --force --tid "$n"
+	tgtadm --lld iscsi --mode logicalunit --op new --tid "$n" --lun 1 --device-type cd --backing-store "$DRIVE_DISC"
+	tgtadm --lld iscsi --mode target --op bind --tid "$n" --initiator-address ALL
+	iscsiadm -m discoverydb -t sendtargets -p 127.0.0.1 --discover >/dev/null
+	tgt_login "$n"
+}
+
+tgt_login() {
+	iscsiadm -m node -T "$XO_IQN:$1" -p 127.0.0.1 --login >/dev/null
+	undo iscsiadm -m node -T "$XO_IQN:$1" -p 127.0.0.1 --logout
+	wait_until 30 tgt_find "$1" || fail "the burner of tgt did not appear"
+	udevadm settle --timeout=30
+	DRIVE=$(tgt_find "$1")
+	DRIVE_SG=/dev/$(basename "/sys/block/${DRIVE#/dev/}"/device/scsi_generic/*)
+}
+
+tgt_logout() { iscsiadm -m node -T "$XO_IQN:$1" -p 127.0.0.1 --logout >/dev/null; }
+
+tgt_find() {
+	local link
+	link=$(readlink "/dev/disk/by-path/ip-127.0.0.1:3260-iscsi-$XO_IQN:$1-lun-1") || return 1
+	[ -b "/dev/${link##*/}" ] && echo "/dev/${link##*/}"
+}
+
+# make_iso FILE MIB SEED: an ISO image of about that size, no two sectors alike.
+make_iso() {
+	local dir
+	dir=$(mktemp -d ./iso.XXXXXX)
+	seq "$3" 999999999 2>/dev/null | head -c "$(($2 << 20))" >"$dir/data"
+	genisoimage -quiet -V "DISC$3" -o "$1" "$dir"
+	rm -rf "$dir"
+}
+
+# same_as FILE DEVICE: the device begins with the file.
+same_as() { cmp -n "$(stat -c %s "$1")" "$1" "$2"; }
+
+# --- xenoptic ---------------------------------------------------------------------------------------------------------
+
+# Install the build that was handed in. On a real Dom0 what is installed there is tested.
+xenoptic_install() {
+	[ -n "${XO_HERE-}" ] && return
+	[ -f "$XO_ROOT/stage.tar" ] || skip "no build of xenoptic was handed in"
+	tar -C / --keep-directory-symlink -xf "$XO_ROOT/stage.tar"
+	ldconfig
+	systemctl daemon-reload
+}

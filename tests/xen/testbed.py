@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The virtual machine of tests/xen: Xen and Dom0 in QEMU (emulated, no KVM), booted once, then resumed from a file."""
+
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TEST_DISK = 512 << 20
+SCRATCH_DISK = 8 << 30
+PORTS = ("control", "output", "logs")
+
+# Each CPU flag is needed with QEMU 7.2's emulation: with SMAP a PV Dom0 dies at its first iret, with MONITOR Xen panics
+# in mwait, with RDTSCP PVH and HVM Linux die.
+CPU = "EPYC,-smap,-monitor,-rdtscp"
+XEN_ARGS = (
+    "console=com1 com1=115200,8n1 dom0_mem=1500M,max:1500M dom0_max_vcpus=1 loglvl=all guest_loglvl=all"
+    " spec-ctrl=no xpti=no cpuidle=0"
+)
+DOM0_ARGS = "console=hvc0 mitigations=off nokaslr xo.role=dom0 xo.disk=/dev/vda systemd.show_status=false quiet tsc=nowatchdog"
+
+
+class Failed(Exception):
+    pass
+
+
+def build():
+    """The folder of the images, made if need be."""
+    out = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True)
+    if out.returncode:
+        raise Failed("tests/xen/build failed")
+    return pathlib.Path(out.stdout.strip())
+
+
+class Vm:
+    """One QEMU, in a folder of its own."""
+
+    def __init__(self, image, folder, console=False):
+        self.image = image
+        self.folder = pathlib.Path(folder)
+        self.console = console
+        self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="xenoptic-"))
+        self.process = None
+        self.ports = {}
+        self.monitor = None
+
+    def command(self, state):
+        s = self.sockets
+        args = ["qemu-system-x86_64", "-name", "xenoptic", "-nodefaults", "-display", "none", "-no-reboot"]
+        args += ["-machine", "pc", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", "2", "-m", "3G"]
+        args += ["-kernel", "xen", "-append", XEN_ARGS]
+        args += ["-initrd", "vmlinuz %s,initrd" % DOM0_ARGS.replace(",", ",,")]
+        disks = (
+            ("root", "dom0.img", "on"),
+            ("test", self.folder / "test.img", "on"),
+            ("guest", "guest.img", "on"),
+            ("scratch", self.folder / "scratch.img", "off"),
+        )
+        for name, path, readonly in disks:
+            args += ["-blockdev", "driver=raw,node-name=%s,read-only=%s,file.driver=file,file.filename=%s,"
+                     "file.locking=off,cache.no-flush=on" % (name, readonly, path)]
+            args += ["-device", "virtio-blk-pci,drive=%s,id=disk-%s" % (name, name)]
+        args += ["-device", "virtio-scsi-pci,id=scsi", "-device", "virtio-serial-pci,id=ports"]
+        for port in PORTS:
+            args += ["-chardev", "socket,id=%s,path=%s/%s,server=on,wait=off" % (port, s, port)]
+            args += ["-device", "virtserialport,chardev=%s,name=xenoptic.%s" % (port, port)]
+        # QEMU's own monitor as a port of Dom0, so that a test can plug drives and change media.
+        args += ["-qmp", "unix:%s/qmp,server=on,wait=off" % s, "-qmp", "unix:%s/qmp-dom0,server=on,wait=off" % s]
+        args += ["-chardev", "socket,id=qmp-dom0-port,path=%s/qmp-dom0" % s]
+        args += ["-device", "virtserialport,chardev=qmp-dom0-port,name=xenoptic.qmp"]
+        log = self.folder / "serial.log"
+        if self.console:
+            args += ["-chardev", "stdio,id=serial,mux=on,signal=off,logfile=%s" % log]
+        else:
+            args += ["-chardev", "file,id=serial,path=%s" % log]
+        args += ["-serial", "chardev:serial"]
+        if state:
+            args += ["-incoming", "exec:cat %s" % state]
+        return args
+
+    def start(self, state=None):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, size in (("test.img", TEST_DISK), ("scratch.img", SCRATCH_DISK)):
+            path = self.folder / name
+            with open(path, "ab"):
+                os.truncate(path, size)
+        self.errors = open(self.folder / "qemu.log", "w+")
+        self.process = subprocess.Popen(
+            self.command(state),
+            cwd=self.image,
+            stdin=None if self.console else subprocess.DEVNULL,
+            stderr=self.errors,
+        )
+        self.monitor = self.connect("qmp").makefile("rw")
+        self.monitor.readline()
+        self.qmp("qmp_capabilities")
+        for port in PORTS:
+            self.ports[port] = self.connect(port)
+        if state:
+            self.wait_status("paused")
+            self.qmp("cont")
+
+    def connect(self, name):
+        for _ in range(200):
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(str(self.sockets / name))
+                return s
+            except OSError:
+                s.close()
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        self.errors.seek(0)
+        raise Failed("QEMU did not start: %s" % self.errors.read())
+
+    def qmp(self, execute, **arguments):
+        self.monitor.write(json.dumps({"execute": execute, "arguments": arguments}) + "\n")
+        self.monitor.flush()
+        while True:
+            line = self.monitor.readline()
+            if not line:
+                raise Failed("QEMU ended")
+            answer = json.loads(line)
+            if "error" in answer:
+                raise Failed("QEMU: %s: %s" % (execute, answer["error"]["desc"]))
+            if "return" in answer:
+                return answer["return"]
+
+    def wait_status(self, *wanted):
+        while True:
+            status = self.qmp("query-status")["status"]
+            if status in wanted:
+                return
+            if status == "inmigrate" or "paused" in wanted:
+                time.sleep(0.05)
+
+    def save(self, path):
+        """Stop the machine and write it to a file."""
+        self.qmp("stop")
+        self.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        self.qmp("migrate", uri="exec:cat > %s" % path)
+        while True:
+            status = self.qmp("query-migrate").get("status")
+            if status == "completed":
+                return
+            if status in ("failed", "cancelled"):
+                raise Failed("the state could not be saved")
+            time.sleep(0.1)
+
+    def say(self, text):
+        self.ports["control"].sendall(text.encode() + b"\n")
+
+    def hear(self, seconds):
+        """A line from Dom0, or None when it took too long or QEMU ended."""
+        port, line = self.ports["control"], b""
+        deadline = time.monotonic() + seconds
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            port.settimeout(left)
+            try:
+                c = port.recv(1)
+            except socket.timeout:
+                return None
+            except OSError:
+                return None
+            if not c:
+                return None
+            line += c
+        return line.decode(errors="replace").strip()
+
+    def copy_port(self, port, write):
+        """Hand everything that comes out of a port to write, from another thread."""
+
+        def copy():
+            try:
+                while data := self.ports[port].recv(65536):
+                    write(data)
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=copy, daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.errors.close()
+        for s in self.ports.values():
+            s.close()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+        for name in ("test.img", "scratch.img"):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+def saved_state(image, say):
+    """The state in which Xen's daemons are up, booted if it is not there yet."""
+    state = image / "state"
+    with open(image / "state.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+        mark = version + CPU + XEN_ARGS + DOM0_ARGS
+        key = image / "state.key"
+        if state.exists() and key.exists() and key.read_text() == mark:
+            return state
+        say("booting Xen once, for the saved state")
+        begun = time.monotonic()
+        vm = Vm(image, image / "boot")
+        try:
+            vm.start()
+            word = vm.hear(300)
+            if word != "ready":
+                raise Failed("Dom0 did not come up (%s); see %s" % (word, image / "boot" / "serial.log"))
+            vm.save(image / "state.new")
+        finally:
+            vm.stop()
+        (image / "state.new").rename(state)
+        key.write_text(mark)
+        say("booted and saved in %.0f s" % (time.monotonic() - begun))
+    return state
