@@ -224,7 +224,7 @@ static void overdue(struct xo_front *front, struct xo_front_slot *slot)
 	}
 }
 
-static void timer_expired(struct xo_front *front)
+void xo_front_overdue(struct xo_front *front)
 {
 	uint64_t now = xo_front_now(), count;
 
@@ -258,7 +258,7 @@ int xo_front_step(struct xo_front *front)
 			break;
 		case FROM_TIMER:
 		default:
-			timer_expired(front);
+			xo_front_overdue(front);
 			break;
 		}
 	}

@@ -121,6 +121,8 @@ void xo_front_broken(struct xo_front *front, const char *why);
 /* Sets the timer to the earliest deadline. */
 void xo_front_arm(struct xo_front *front);
 uint64_t xo_front_now(void);
+/* The timer went off: sees to commands that took too long. */
+void xo_front_overdue(struct xo_front *front);
 /* The event channel was opened. */
 int xo_front_watch_events(struct xo_front *front);
 

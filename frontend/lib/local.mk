@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-FRONT_INC = $(MMC_INC) -I$(srcdir)/frontend/lib/include
+FRONT_INC = $(MMC_INC) -I$(srcdir)/frontend/lib/include $(XEN_DEFS)
 FRONT_LIBS = $(XENSTORE_LIBS) $(XENEVTCHN_LIBS) $(XENGNTTAB_LIBS)
 
 noinst_LTLIBRARIES += frontend/lib/libfront.la

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The userspace frontend against a scripted backend.
+check_PROGRAMS += tests/protocol/test_front
+tests_protocol_test_front_SOURCES = tests/protocol/front/test_front.c \
+	tests/protocol/front/fake_backend.c tests/protocol/front/fake_backend.h
+tests_protocol_test_front_CPPFLAGS = $(AM_CPPFLAGS) $(FRONT_INC)
+tests_protocol_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=xo_now_ns
+tests_protocol_test_front_LDADD = frontend/lib/libfront.la $(CMOCKA_LIBS)
+TESTS += tests/protocol/front.sh
+EXTRA_DIST += tests/protocol/front.sh
