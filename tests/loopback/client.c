@@ -106,7 +106,7 @@ int lb_call3(struct lb_conn *conn, enum lb_op op, uint64_t a0, uint64_t a1, uint
 static int hello(struct lb_conn *conn, enum lb_kind kind)
 {
 	struct lb_msg msg = { .op = LB_HELLO, .a = { kind, conn->domid } };
-	int fds[2];
+	int fds[2] = { -1, -1 };
 	int r = lb_call(conn, &msg, NULL, 0, NULL, 0, fds, 2);
 
 	if (r < 0)

@@ -78,7 +78,7 @@ static void do_other_ioctl(int fd)
 static void do_executable_memory(int fd)
 {
 	(void)fd;
-	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static void do_setuid(int fd)

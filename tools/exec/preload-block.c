@@ -171,7 +171,7 @@ static ssize_t step(uint32_t file, bool out, uint8_t *data, size_t count, uint64
 
 static ssize_t transfer_all(uint32_t file, bool out, uint8_t *data, size_t count, uint64_t offset)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	size_t done = 0;
 	ssize_t n;
 	int r;

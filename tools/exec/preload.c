@@ -126,7 +126,7 @@ static void unmark(int fd)
 /* A file is known by whom it is connected to, and its number by its own name (protocol.h). */
 int64_t xo_pre_file(int fd)
 {
-	struct sockaddr_un peer, name;
+	struct sockaddr_un peer = { 0 }, name = { 0 };
 	socklen_t peer_length = sizeof(peer), name_length = sizeof(name);
 	char digits[6] = "";
 	int saved = errno;
@@ -222,7 +222,7 @@ static bool shown_file(const char *path, char *shown)
 
 enum xo_pre_kind xo_pre_path(int dirfd, const char *path, char *shown)
 {
-	char full[XO_PRE_PATH_MAX];
+	char full[XO_PRE_PATH_MAX] = "";
 	const char *last;
 	struct stat st;
 

@@ -307,7 +307,7 @@ static int add_connection(struct xo_exec_server *server, int fd, uint32_t number
 
 static void accept_connection(struct xo_exec_server *server)
 {
-	struct sockaddr_un name;
+	struct sockaddr_un name = { 0 };
 	socklen_t length = sizeof(name);
 	struct ucred peer;
 	socklen_t peer_length = sizeof(peer);
