@@ -34,7 +34,6 @@ struct hv_port {
 	struct hv_handle *handle;
 	uint32_t remote_domid; /* unbound: who may bind */
 	uint32_t virq;
-	bool xen; /* Xen's own end of an ioreq server's port */
 };
 
 struct hv_grant {
@@ -74,11 +73,6 @@ struct hv_foreign {
 	struct hv_domain *domain;
 };
 
-struct hv_vcpu_port {
-	uint32_t port;
-	bool wanted;
-};
-
 struct hv_server {
 	int pages_fd; /* frame 0 buffered, frame 1 synchronous */
 	struct ioreq *slots;
@@ -89,12 +83,7 @@ struct hv_server {
 	uint32_t vcpu_ports[128];
 };
 
-#define HV_MAX_INJECTIONS 4096u
-struct hv_injection {
-	uint64_t address;
-	uint32_t data;
-	uint32_t count; /* of the same kind one after the other */
-};
+#define HV_MAX_BOARDS 8u
 
 struct hv_domain {
 	uint32_t slot, domid, incarnation;
@@ -116,7 +105,8 @@ struct hv_domain {
 	struct hv_server *servers[LB_MAX_SERVERS];
 	uint8_t *dirty; /* a bit for each page of RAM */
 	struct hv_xenbus *xenbus; /* the guest kernel's store driver; none in Dom0 */
-	uint32_t intx; /* levels: a bit for each of 32 slots of bus 0, pin A */
+	struct hv_handle *vcpu_handles[128]; /* who runs a virtual CPU */
+	struct hv_handle *boards[HV_MAX_BOARDS]; /* who wants to hear of injections */
 };
 
 struct hv_conn {
@@ -130,6 +120,7 @@ struct hv_conn {
 	struct hv_handle *handle;
 	uint32_t restrict_domid;
 	uint32_t next_id;
+	bool attached; /* as a virtual CPU or as a board */
 	LIST_HEAD(, hv_share) shares;
 	LIST_HEAD(, hv_map) maps;
 	LIST_HEAD(, hv_foreign) foreign;
@@ -209,5 +200,18 @@ int hv_grant_end(struct hv_domain *d, uint32_t ref);
 void hv_grant_conn_close(struct hv_conn *conn);
 hv_handler hv_gnt_map, hv_gnt_unmap, hv_gnt_memory, hv_gnt_share, hv_gnt_unshare, hv_guest_grant,
 	hv_guest_ungrant;
+
+/* hv_memory.c */
+/* May conn do something to domain domid? 0 and *d, or -errno. */
+int hv_privileged(const struct hv_conn *conn, uint64_t domid, struct hv_domain **d);
+void hv_memory_conn_close(struct hv_conn *conn);
+hv_handler hv_mem_map, hv_mem_unmap, hv_mem_resource, hv_guest_balloon, hv_guest_dirty;
+
+/* hv_ioreq.c */
+void hv_ioreq_domain_kill(struct hv_domain *d);
+void hv_guest_conn_close(struct hv_conn *conn);
+hv_handler hv_dm_create, hv_dm_destroy, hv_dm_info, hv_dm_map_range, hv_dm_unmap_range,
+	hv_dm_map_mem_type, hv_dm_state, hv_dm_intx, hv_dm_isa_irq, hv_dm_msi, hv_dm_modified,
+	hv_dm_set_mem_type, hv_dm_nr_vcpus, hv_dm_shutdown, hv_guest_attach, hv_guest_server;
 
 #endif

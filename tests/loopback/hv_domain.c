@@ -80,14 +80,28 @@ struct hv_domain *hv_domain_create(uint32_t domid, enum lb_domain_type type, uin
 		return NULL;
 	}
 	memset(d->shared->ports, 0, sizeof(d->shared->ports));
-	memset(d->shared->servers, 0, sizeof(d->shared->servers));
+	for (unsigned int i = 0; i < LB_MAX_SERVERS; i++) /* the incarnation goes on */
+		d->shared->servers[i].present = d->shared->servers[i].enabled = 0;
 	for (uint32_t i = 0; i < LB_MAX_GRANTS; i++)
 		atomic_store(&d->shared->grants[i], 0);
 	d->shared->vcpus = vcpus;
+	d->shared->pages = pages;
+	d->shared->ntyped = 0;
+	atomic_store(&d->shared->paused, 0);
+	atomic_store(&d->shared->cf8, 0);
+	atomic_store(&d->shared->injected, 0);
+	for (unsigned int i = 0; i < 4; i++)
+		atomic_store(&d->shared->intx[i], 0);
 	d->incarnation = atomic_fetch_add(&d->shared->incarnation, 1) + 1;
 	atomic_store(&d->shared->domid, domid);
 	store_interface(d);
 	return d;
+}
+
+static void set_paused(struct hv_domain *d, uint32_t paused)
+{
+	d->paused = paused;
+	atomic_store(&d->shared->paused, paused);
 }
 
 static void domain_kill(struct hv_domain *d)
@@ -95,10 +109,11 @@ static void domain_kill(struct hv_domain *d)
 	struct hv_conn *c;
 
 	d->dying = true;
-	d->paused++;
+	set_paused(d, d->paused + 1);
 	atomic_store(&d->shared->domid, LB_NO_DOMAIN);
 	for (uint32_t port = 1; port < LB_MAX_PORTS; port++)
 		hv_port_close(d, port);
+	hv_ioreq_domain_kill(d);
 	/* What ran in it is gone. Its grants and pages last as long as others have them mapped. */
 	LIST_FOREACH (c, &hv_conns, link)
 		if (c->domain == d)
@@ -188,7 +203,7 @@ int hv_dom_create(struct hv_conn *conn, struct hv_call *call)
 	d = hv_domain_create(domid, (enum lb_domain_type)a[1], a[2], (uint32_t)a[3], call->in);
 	if (!d)
 		return -ENOMEM;
-	d->paused = 1; /* the toolstack unpauses */
+	set_paused(d, 1); /* the toolstack unpauses */
 	call->msg->a[0] = d->store_pfn;
 	call->msg->a[1] = d->store_port;
 	return (int)domid;
@@ -212,7 +227,7 @@ int hv_dom_pause(struct hv_conn *conn, struct hv_call *call)
 	struct hv_domain *d = target(conn, call, &r);
 
 	if (d)
-		d->paused++;
+		set_paused(d, d->paused + 1);
 	return r;
 }
 
@@ -224,7 +239,7 @@ int hv_dom_unpause(struct hv_conn *conn, struct hv_call *call)
 	if (d && d->paused == 0)
 		return -EINVAL;
 	if (d)
-		d->paused--;
+		set_paused(d, d->paused - 1);
 	return r;
 }
 

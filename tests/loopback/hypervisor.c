@@ -103,11 +103,34 @@ static hv_handler *const handlers[LB_OP_COUNT] = {
 	[LB_CLIENTS] = hv_clients,
 	[LB_GUEST_GRANT] = hv_guest_grant,
 	[LB_GUEST_UNGRANT] = hv_guest_ungrant,
+	[LB_MEM_MAP] = hv_mem_map,
+	[LB_MEM_UNMAP] = hv_mem_unmap,
+	[LB_MEM_RESOURCE] = hv_mem_resource,
+	[LB_DM_CREATE] = hv_dm_create,
+	[LB_DM_DESTROY] = hv_dm_destroy,
+	[LB_DM_INFO] = hv_dm_info,
+	[LB_DM_MAP_RANGE] = hv_dm_map_range,
+	[LB_DM_UNMAP_RANGE] = hv_dm_unmap_range,
+	[LB_DM_MAP_MEM_TYPE] = hv_dm_map_mem_type,
+	[LB_DM_STATE] = hv_dm_state,
+	[LB_DM_INTX] = hv_dm_intx,
+	[LB_DM_ISA_IRQ] = hv_dm_isa_irq,
+	[LB_DM_MSI] = hv_dm_msi,
+	[LB_DM_MODIFIED] = hv_dm_modified,
+	[LB_DM_SET_MEM_TYPE] = hv_dm_set_mem_type,
+	[LB_DM_NR_VCPUS] = hv_dm_nr_vcpus,
+	[LB_DM_SHUTDOWN] = hv_dm_shutdown,
+	[LB_GUEST_ATTACH] = hv_guest_attach,
+	[LB_GUEST_SERVER] = hv_guest_server,
+	[LB_GUEST_BALLOON] = hv_guest_balloon,
+	[LB_GUEST_DIRTY] = hv_guest_dirty,
 };
 
 static void conn_close(struct hv_conn *conn)
 {
 	hv_grant_conn_close(conn);
+	hv_memory_conn_close(conn);
+	hv_guest_conn_close(conn);
 	hv_handle_put(conn->handle);
 	LIST_REMOVE(conn, link);
 	close(conn->fd);

@@ -4,6 +4,7 @@
  * libxl would write, lists them, and says which processes hold what.
  */
 #include "client.h"
+#include "lb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -389,16 +390,92 @@ static int cmd_wait_file(int argc, char **argv)
 	return 0;
 }
 
+/* One access by a vCPU of the domain: what a guest's in, out, or mov would be. */
+static int cmd_io(int argc, char **argv)
+{
+	static const char text[] = "io DOMID VCPU in|out|read|write|pci-read|pci-write ADDRESS "
+				   "SIZE "
+				   "[VALUE] (PCI: BDF << 8 | REGISTER)";
+	struct lb_vcpu *vcpu;
+	uint64_t address, value = 0;
+	unsigned int size;
+	uint32_t word = 0;
+	int r = -EINVAL;
+
+	if (argc < 6)
+		return usage(text);
+	address = strtoull(argv[4], NULL, 0);
+	size = (unsigned int)strtoul(argv[5], NULL, 0);
+	if (argc > 6)
+		value = strtoull(argv[6], NULL, 0);
+	vcpu = lb_vcpu_open((uint32_t)strtoul(argv[1], NULL, 10),
+			    (unsigned int)strtoul(argv[2], NULL, 10));
+	if (!vcpu)
+		return fail("io", -errno);
+	if (strcmp(argv[3], "in") == 0)
+		r = lb_in(vcpu, (uint32_t)address, size, &word);
+	else if (strcmp(argv[3], "out") == 0)
+		r = lb_out(vcpu, (uint32_t)address, size, (uint32_t)value);
+	else if (strcmp(argv[3], "read") == 0)
+		r = lb_read(vcpu, address, size, &value);
+	else if (strcmp(argv[3], "write") == 0)
+		r = lb_write(vcpu, address, size, value);
+	else if (strcmp(argv[3], "pci-read") == 0)
+		r = lb_pci_read(vcpu, (unsigned int)(address >> 8), address & 255, size, &word);
+	else if (strcmp(argv[3], "pci-write") == 0)
+		r = lb_pci_write(vcpu, (unsigned int)(address >> 8), address & 255, size,
+				 (uint32_t)value);
+	lb_vcpu_close(vcpu);
+	if (r < 0)
+		return fail("io", r);
+	if (argc == 6)
+		printf("%#llx\n",
+		       (unsigned long long)(strcmp(argv[3], "read") == 0 ? value : word));
+	return 0;
+}
+
+/* What emulators have injected, the oldest kept one first. */
+static int cmd_injections(int argc, char **argv)
+{
+	const struct lb_domain *d;
+	uint64_t n, first;
+	int slot;
+
+	if (argc != 2)
+		return usage("injections DOMID");
+	slot = lb_slot_of(conn.shared, (uint32_t)strtoul(argv[1], NULL, 10));
+	if (slot < 0)
+		return fail(argv[1], -ESRCH);
+	d = &conn.shared->domains[slot];
+	n = d->injected;
+	first = n > LB_MAX_INJECTIONS ? n - LB_MAX_INJECTIONS : 0;
+	for (uint64_t i = first; i < n; i++) {
+		const struct lb_injection *j = &d->injections[i % LB_MAX_INJECTIONS];
+		unsigned long long address = j->address;
+
+		if (j->type == LB_INJECTED_MSI)
+			printf("msi %#llx %#x\n", address, j->data);
+		else if (j->type == LB_INJECTED_INTX)
+			printf("intx %llu %c %u\n", address >> 2, "ABCD"[address & 3], j -> data);
+		else if (j->type == LB_INJECTED_ISA)
+			printf("isa %llu %u\n", address, j->data);
+		else
+			printf("shutdown %u\n", j->data);
+	}
+	return 0;
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	bool connects;
 } commands[] = {
-	{ "create-domain", cmd_create, true }, { "destroy-domain", cmd_destroy, true },
-	{ "pause", cmd_pause, true },	       { "unpause", cmd_unpause, true },
-	{ "shutdown", cmd_shutdown, true },    { "list", cmd_list, true },
-	{ "clients", cmd_clients, true },      { "prepare-store", cmd_prepare_store, true },
-	{ "init-dom0", cmd_init_dom0, false }, { "wait-file", cmd_wait_file, false },
+	{ "create-domain", cmd_create, true },	{ "destroy-domain", cmd_destroy, true },
+	{ "pause", cmd_pause, true },		{ "unpause", cmd_unpause, true },
+	{ "shutdown", cmd_shutdown, true },	{ "list", cmd_list, true },
+	{ "clients", cmd_clients, true },	{ "io", cmd_io, false },
+	{ "injections", cmd_injections, true }, { "prepare-store", cmd_prepare_store, true },
+	{ "init-dom0", cmd_init_dom0, false },	{ "wait-file", cmd_wait_file, false },
 };
 
 int main(int argc, char **argv)

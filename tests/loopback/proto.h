@@ -85,7 +85,6 @@ enum lb_op {
 	LB_GUEST_UNGRANT,
 	LB_GUEST_SERVER,
 	LB_GUEST_DIRTY,
-	LB_INJECTIONS,
 	LB_OP_COUNT,
 };
 
@@ -199,16 +198,36 @@ struct lb_server {
 	uint32_t present;
 	uint32_t enabled;
 	uint32_t mem_type_flags; /* HVMMEM_ioreq_server's accesses, XEN_DMOP_IOREQ_MEM_ACCESS_* */
-	uint32_t incarnation;
+	uint32_t incarnation; /* changes whenever a server is made here */
 	uint32_t nranges[LB_RANGE_TYPES];
 	struct lb_range ranges[LB_RANGE_TYPES][LB_MAX_RANGES];
 };
 
+/* What a device model did to the guest; only the hypervisor writes it. */
+enum lb_injection_type { LB_INJECTED_MSI, LB_INJECTED_INTX, LB_INJECTED_ISA, LB_INJECTED_SHUTDOWN };
+
+struct lb_injection {
+	uint32_t type;
+	uint32_t data; /* MSI data; or the level, or the reason */
+	uint64_t address; /* MSI address; INTx: device << 2 | pin; or the ISA line */
+};
+
+#define LB_MAX_INJECTIONS 1024u
+#define LB_MAX_TYPED 64u
+
 struct lb_domain {
 	_Atomic uint32_t domid; /* LB_NO_DOMAIN: the slot is free, or its domain is dying */
 	_Atomic uint32_t incarnation;
-	_Atomic uint32_t servers_seq; /* odd while the servers change */
+	_Atomic uint32_t servers_seq; /* odd while servers or memory types change */
+	_Atomic uint32_t paused;
+	_Atomic uint32_t cf8; /* the guest's last write to port cf8h */
+	_Atomic uint32_t intx[4]; /* levels of each pin: a bit for each device of bus 0 */
+	_Atomic uint64_t injected; /* how many; the last LB_MAX_INJECTIONS are kept */
+	struct lb_injection injections[LB_MAX_INJECTIONS];
 	uint32_t vcpus;
+	uint64_t pages;
+	uint32_t ntyped;
+	struct lb_range typed[LB_MAX_TYPED]; /* pages of type HVMMEM_ioreq_server */
 	struct lb_port ports[LB_MAX_PORTS];
 	_Atomic uint64_t grants[LB_MAX_GRANTS];
 	struct lb_server servers[LB_MAX_SERVERS];
@@ -260,6 +279,9 @@ static inline void lb_mark_delivered(struct lb_shared *shared, uint32_t handle, 
 	atomic_fetch_or(&shared->handles[handle % LB_MAX_HANDLES].delivered[port / 64],
 			1ull << (port % 64));
 }
+
+/* Port 0 is none: on a guest's handle it says that something was injected. */
+#define LB_PORT_INJECTED 0u
 
 static inline bool lb_unmark_delivered(struct lb_shared *shared, uint32_t handle, uint32_t port)
 {

@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# foreign memory; see test_memory.c
+set -u
+. "${top_srcdir:?}/tests/loopback/lib.sh"
+lb_start
+lb_create --type hvm --vcpus 4 --memory 64 guest
+lb_create pv
+"${top_builddir:?}/tests/loopback/test_memory"
