@@ -12,9 +12,9 @@
  *		rsp_prod passes that, which rsp_intended announces
  * PUBLISHED	the guest has it; the entry is free, a notification may be owed
  *
- * The shared page is believed in one point only: whether its rsp_prod has
- * moved to rsp_intended. A guest that lies there misses or repeats its own
- * responses and nothing else.
+ * The shared page is not believed: a successor writes its rsp_prod and does not
+ * look at it, and requests are read once. (Only a fresh ledger begins where
+ * rsp_prod stands.)
  */
 #ifndef XO_BACKEND_RING_LEDGER_H
 #define XO_BACKEND_RING_LEDGER_H

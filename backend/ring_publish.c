@@ -140,20 +140,21 @@ void xo_ring_publish(struct xo_ring *ring)
 }
 
 /*
- * A predecessor died between two batches, or in one. It had announced the end
- * of its batch in rsp_intended: when the shared rsp_prod is there, the guest
- * has the responses, and their places may hold requests again.
+ * A predecessor died between two batches, or in one. Once it had committed the
+ * end of its batch to rsp_intended, all responses up to there were in the ring:
+ * the guest gets them by the same store, whether or not it has them already.
+ * Before, the batch is made again; the guest saw nothing of it.
  */
 static void settle_batch(struct xo_ring *ring)
 {
 	struct xo_ring_ledger *ledger = ring->ledger;
-	uint32_t shared = __atomic_load_n(&ring->back.sring->rsp_prod, __ATOMIC_ACQUIRE);
 
-	if (ledger->rsp_intended != ledger->rsp_prod && shared == ledger->rsp_intended) {
+	if (ledger->rsp_intended != ledger->rsp_prod) {
 		ledger->responses += ledger->rsp_intended - ledger->rsp_prod;
+		__atomic_store_n(&ring->back.sring->rsp_prod, ledger->rsp_intended,
+				 __ATOMIC_RELEASE);
 		xo_ledger_commit(&ledger->rsp_prod, ledger->rsp_intended);
 	}
-	xo_ledger_commit(&ledger->rsp_intended, ledger->rsp_prod);
 	ring->back.rsp_prod_pvt = ledger->rsp_prod;
 }
 

@@ -57,7 +57,7 @@ struct rig_world {
 	/* the frontend's own indices */
 	uint32_t req_prod_pvt, rsp_cons;
 	/* a scenario's own memory */
-	uint32_t step;
+	uint32_t step, goal;
 	uint32_t answers[64];
 	int32_t rslt[64];
 };
