@@ -232,12 +232,29 @@ static int open_event_channel(struct xo_ring_worker *worker)
 	return 0;
 }
 
+/* Keeps what the command line names; what else was inherited is not ours. */
+static int close_strangers(const struct xo_ring_options *options)
+{
+	int keep[3 + 2 * XO_RING_LUNS_MAX] = { XO_FD_CONTROL, XO_FD_ESCROW, XO_FD_LEDGER };
+	size_t count = 3;
+
+	for (unsigned int i = 0; i < options->lun_count; i++) {
+		keep[count++] = options->luns[i].fd;
+		keep[count++] = options->luns[i].arena_fd;
+	}
+	return xo_close_others(keep, count);
+}
+
 /* The guest's pages, and a port to it. Nothing that the guest wrote is looked at. */
 static int connect_ring(struct xo_ring_worker *worker, const char **what)
 {
 	const struct xo_ring_options *options = &worker->options;
 	int r;
 
+	*what = "descriptors";
+	r = close_strangers(options);
+	if (r)
+		return r;
 	*what = "ledger";
 	r = xo_ledger_open(&worker->ledger, XO_FD_LEDGER, XO_RING_LEDGER_KIND,
 			   XO_RING_LEDGER_LAYOUT, XO_RING_LEDGER_REGION);

@@ -27,3 +27,22 @@ tests_protocol_test_pci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libba
 tests_protocol_config_dump_SOURCES = tests/protocol/config_dump.c $(RIG_SOURCES)
 tests_protocol_config_dump_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_config_dump_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
+EXTRA_PROGRAMS += tests/protocol/exec-direct
+tests_protocol_exec_direct_SOURCES = \
+	tests/protocol/exec/direct.c tests/protocol/exec/burner.c tests/protocol/exec/unit.h
+tests_protocol_exec_direct_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC) -I$(srcdir)/tools
+tests_protocol_exec_direct_LDADD = tools/libexec-server.la drive/virtual/libvirtual.la \
+	mmc/libmmc.la base/libbase.la
+EXTRA_DIST += tests/protocol/README
+TESTS += tests/protocol/exec.test
+EXTRA_DIST += tests/protocol/exec.test
+
+# The ring worker between a frontend, a launcher and drives that are all the test's.
+ring_stage = tests/protocol/ring/stage.c tests/protocol/ring/stage.h
+check_PROGRAMS += tests/protocol/ring-process
+tests_protocol_ring_process_SOURCES = tests/protocol/ring/process.c $(ring_stage)
+tests_protocol_ring_process_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
+tests_protocol_ring_process_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la \
+	$(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+TESTS += tests/protocol/ring.test
+EXTRA_DIST += tests/protocol/ring.test
