@@ -160,7 +160,7 @@ uint32_t xo_blocks_write_size(const struct xo_blocks *blocks, int32_t lba)
 }
 
 /* Data forms of a cue sheet (MMC-6 tables 548, 549): main data and sub-channel of a block. */
-static uint16_t cue_block_size(uint8_t data_form)
+uint16_t xo_cue_block_size(uint8_t data_form)
 {
 	static const uint16_t sub_channel[4] = { 0, 96, 0, 96 };
 	uint16_t size = 0;
@@ -197,7 +197,7 @@ static void note_cue_sheet(struct xo_blocks *blocks, const uint8_t *sheet, size_
 
 	for (size_t at = 0; at + 8 <= len; at += 8) {
 		const uint8_t *cue = sheet + at;
-		uint16_t size = cue_block_size(cue[3]);
+		uint16_t size = xo_cue_block_size(cue[3]);
 
 		if ((cue[0] & 0x0f) != 1) /* ADR: catalogue number or ISRC, no address */
 			continue;

@@ -47,6 +47,9 @@ uint32_t xo_blocks_write_size(const struct xo_blocks *blocks, int32_t lba);
 /* The block size of a data block type of the write parameters page (MMC-6 7.5.4), 0 if reserved. */
 uint32_t xo_data_block_size(unsigned data_block_type);
 
+/* What the host sends for a block of a cue sheet's data form (MMC-6 tables 548, 549); 0: nothing. */
+uint16_t xo_cue_block_size(uint8_t data_form);
+
 /* The buffer that the guest gives with a command. */
 struct xo_guest_buffer {
 	enum xo_direction dir; /* that the guest named */
