@@ -54,6 +54,7 @@ static void check_split(const uint8_t *cdb, size_t len, const struct xo_transfer
 		require(xo_opcode_find(part.cdb, len) == xo_opcode_find(cdb, len));
 		require(xo_cdb_transfer(part.cdb, len, &part_ctx, &again) == 0);
 		require(again.length == part.length && again.dir == xfer->dir);
+		require(r == 0 || !again.exact || again.cdb_length == part.length);
 		offset += part.length;
 		require(part.last == (offset == xfer->length));
 	}

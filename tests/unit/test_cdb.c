@@ -287,7 +287,9 @@ static void write_sizes_by_cue_sheet(void **state)
 	assert_int_equal(2352, xo_blocks_write_size(&blocks, 299));
 	assert_int_equal(2048, xo_blocks_write_size(&blocks, 300));
 	assert_int_equal(2352, xo_blocks_write_size(&blocks, 600));
-	/* The next write type forgets the sheet. */
+	/* The next page 05h forgets the sheet, whatever its write type. */
+	note_page_05(&blocks, 2, 8);
+	assert_int_equal(2048, xo_blocks_write_size(&blocks, -11634));
 	note_page_05(&blocks, 1, 8);
 	assert_int_equal(2048, xo_blocks_write_size(&blocks, 0));
 }
