@@ -377,3 +377,9 @@ int xo_ahci_resume(struct xo_ahci *ahci)
 	xo_ahci_run(ahci);
 	return r;
 }
+
+bool xo_ahci_state_valid(const struct xo_ahci_state *state)
+{
+	/* The command under way was given up before the state was saved. */
+	return state->command.slot == -1 && xo_packet_state_valid(&state->packet);
+}

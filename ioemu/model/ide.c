@@ -115,3 +115,20 @@ int xo_ide_resume(struct xo_ide *ide)
 	xo_packet_resume(&ide->packet);
 	return r;
 }
+
+static bool channel_valid(const struct xo_ide_channel_state *s)
+{
+	uint32_t limit = s->port == XO_IDE_PORT_PACKET ? sizeof(s->packet) : sizeof(s->identify);
+
+	/* A command's own data were given up before the state was saved. */
+	return s->port <= XO_IDE_PORT_IDENTIFY && s->block_at <= s->block_end &&
+	       s->block_end <= (s->port == XO_IDE_PORT_CLOSED ? 0 : limit);
+}
+
+bool xo_ide_state_valid(const struct xo_ide_state *state)
+{
+	for (unsigned int i = 0; i < XO_IDE_CHANNELS; i++)
+		if (!channel_valid(&state->channels[i]))
+			return false;
+	return xo_packet_state_valid(&state->packet);
+}

@@ -166,6 +166,13 @@ static bool answer_request_sense(struct xo_packet *packet)
 	return true;
 }
 
+/* These are answered in spite of a unit attention, and leave it (SPC-4 5.14, MMC-6 4.1.6). */
+static bool ignores_attention(uint8_t opcode)
+{
+	return opcode == XO_OP_INQUIRY || opcode == XO_OP_REQUEST_SENSE ||
+	       opcode == XO_OP_GET_CONFIGURATION || opcode == XO_OP_PREVENT_ALLOW;
+}
+
 void xo_packet_start(struct xo_packet *packet, const uint8_t cdb[12],
 		     const struct xo_guest_buffer *guest)
 {
@@ -190,6 +197,11 @@ void xo_packet_start(struct xo_packet *packet, const uint8_t cdb[12],
 	}
 	if (answer_request_sense(packet))
 		return;
+	if (s->attention && !ignores_attention(s->cdb[0])) {
+		s->attention = false;
+		finish_sense(packet, XO_KCQ(XO_KEY_UNIT_ATTENTION, 0x28, 0x00));
+		return;
+	}
 	if (transfer_of(s, &transfer)) {
 		finish_sense(packet, XO_SENSE_INVALID_OPCODE);
 		return;
@@ -311,6 +323,28 @@ void xo_packet_resume(struct xo_packet *packet)
 		submit(packet, &part);
 	else
 		finish_sense(packet, XO_SENSE_INTERNAL_FAILURE);
+}
+
+void xo_packet_abort(struct xo_packet *packet)
+{
+	uint8_t phase = packet->state->phase;
+
+	if (phase == XO_PACKET_DATA_OUT || phase == XO_PACKET_DRIVE || phase == XO_PACKET_DATA_IN)
+		finish_sense(packet, XO_SENSE_BECOMING_READY);
+}
+
+void xo_packet_attend(struct xo_packet *packet)
+{
+	packet->state->attention = true;
+	xo_blocks_init(&packet->state->blocks);
+}
+
+bool xo_packet_state_valid(const struct xo_packet_state *state)
+{
+	return state->phase == XO_PACKET_IDLE && state->handle == -1 &&
+	       state->sense_length <= sizeof(state->sense) &&
+	       state->kept_sense_length <= sizeof(state->kept_sense) &&
+	       state->blocks.runs <= XO_CUE_RUNS_MAX;
 }
 
 void xo_packet_cancel(struct xo_packet *packet)

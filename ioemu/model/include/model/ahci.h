@@ -58,6 +58,8 @@ int xo_ahci_init(struct xo_ahci *ahci, struct xo_bus *bus, struct xo_ahci_state 
 		 bool again);
 void xo_ahci_fini(struct xo_ahci *ahci);
 void xo_ahci_reset(struct xo_ahci *ahci);
+/* Whether a saved state is one that this model can go on with. */
+bool xo_ahci_state_valid(const struct xo_ahci_state *state);
 int xo_ahci_resume(struct xo_ahci *ahci);
 
 /*

@@ -84,6 +84,8 @@ int xo_ide_init(struct xo_ide *ide, struct xo_bus *bus, struct xo_ide_state *sta
 void xo_ide_fini(struct xo_ide *ide);
 /* Power-on or RST#. */
 void xo_ide_reset(struct xo_ide *ide);
+/* Whether a saved state is one that this model can go on with. */
+bool xo_ide_state_valid(const struct xo_ide_state *state);
 /* After `again`: mappings, lines and the command that is with the drive. */
 int xo_ide_resume(struct xo_ide *ide);
 

@@ -74,6 +74,8 @@ struct xo_packet_state {
 	uint8_t last; /* no part follows this one */
 	uint8_t local; /* answered here, not by the drive */
 	uint8_t guest_named; /* what the guest's buffer is: `guest` */
+	uint8_t attention; /* a UNIT ATTENTION is due: the medium may be another (xo_packet_attend) */
+	uint8_t unused[3];
 	struct xo_guest_buffer guest;
 	struct xo_blocks blocks; /* what the guest told the drive about block sizes */
 };
@@ -112,6 +114,16 @@ void xo_packet_fail(struct xo_packet *packet);
 /* The drive's answer for `handle`; one that nobody waits for is ignored. */
 void xo_packet_complete(struct xo_packet *packet, int handle,
 			const struct xo_packet_result *result);
+
+/*
+ * The machine stops under it (save, migration): a command under way ends with a
+ * NOT READY that drivers retry, and nothing moves afterwards.
+ */
+void xo_packet_abort(struct xo_packet *packet);
+/* After a restore: the next command that may learn of it is told that the medium may have changed. */
+void xo_packet_attend(struct xo_packet *packet);
+/* Whether a state that somebody else saved can be gone on with: idle, and in every range. */
+bool xo_packet_state_valid(const struct xo_packet_state *state);
 
 /* A reset: forgets the command; the drive finishes by itself. */
 void xo_packet_cancel(struct xo_packet *packet);

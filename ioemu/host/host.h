@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The process around the emulated controller: ioreq server, guest memory, drive link, ledger. */
+#ifndef XO_IOEMU_HOST_H
+#define XO_IOEMU_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xendevicemodel.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/ioreq.h>
+#include <xen/memory.h>
+
+#include "base/ioemu_control.h"
+#include "base/ledger.h"
+#include "base/link.h"
+#include "base/loop.h"
+#include "base/point.h"
+#include "model/ahci.h"
+#include "model/ide.h"
+
+#define XO_IOEMU_LEDGER_KIND "ioemu"
+#define XO_IOEMU_LEDGER_LAYOUT 1
+#define XO_IOEMU_VCPUS_MAX 128
+#define XO_IOEMU_RANGES_MAX 8
+
+/* Named points (base/point.h). */
+enum xo_ioemu_point {
+	XO_IOEMU_POINT_TAKEN, /* an access is INPROCESS, nothing was done */
+	XO_IOEMU_POINT_DONE, /* the model has done it, nothing is committed */
+	XO_IOEMU_POINT_COMMITTED, /* committed, the vCPU still waits */
+	XO_IOEMU_POINT_ANSWERED, /* RESPONSE, not yet notified */
+	XO_IOEMU_POINT_SENT, /* commands of the access are on the link */
+	XO_IOEMU_POINT_REPLIED, /* a reply was read from the link, nothing was done with it */
+	XO_IOEMU_POINT_COMPLETED, /* the model knows the reply, nothing is committed */
+	XO_IOEMU_POINT_MAPPED, /* a range is recorded and mapped */
+	XO_IOEMU_POINT_COUNT,
+};
+
+enum xo_handle_state {
+	XO_HANDLE_FREE = 0,
+	XO_HANDLE_HELD, /* the device fills or empties the buffer */
+	XO_HANDLE_SENT, /* with the drive */
+};
+
+/* A slot of the link. */
+struct xo_ioemu_handle {
+	uint64_t tag;
+	uint32_t length;
+	uint8_t state;
+	uint8_t dropped; /* the device lost interest: free when the reply is there */
+	uint8_t direction;
+	uint8_t cdb_length;
+	uint8_t cdb[XO_CDB_MAX];
+};
+
+/* What a vCPU's last access came to; committed together with its effects. */
+struct xo_ioemu_access {
+	uint64_t sequence;
+	uint64_t data;
+};
+
+/* Everything that changes with an access or a reply: flat, switched as a whole. */
+struct xo_ioemu_state {
+	union {
+		struct xo_ide_state ide;
+		struct xo_ahci_state ahci;
+	};
+	struct xo_ioemu_handle handles[XO_IOEMU_LINK_SLOTS];
+	uint64_t next_tag;
+	uint64_t commands;
+	struct xo_ioemu_access accesses[XO_IOEMU_VCPUS_MAX];
+};
+
+/* A range that the ioreq server may have mapped: recorded before it is. */
+struct xo_ioemu_range {
+	uint32_t used;
+	uint32_t space;
+	uint64_t base;
+	uint64_t size;
+};
+
+/*
+ * The ledger. An access is taken by counting up `sequence` of its vCPU; it is
+ * done exactly when the active snapshot has that number for it, and then
+ * answered from there, not done again.
+ */
+struct xo_ioemu_ledger {
+	uint32_t active; /* 0: none yet; else snapshot active - 1 is valid */
+	uint32_t server; /* 1: ioservid is valid */
+	uint32_t ioservid;
+	uint32_t bus; /* enum xo_ioemu_bus */
+	struct xo_ata_identity identity;
+	uint32_t identified;
+	struct xo_ioemu_range ranges[XO_IOEMU_RANGES_MAX];
+	uint64_t sequences[XO_IOEMU_VCPUS_MAX];
+	uint64_t accesses; /* counted for "query" */
+	struct xo_ioemu_state snapshots[2];
+};
+
+_Static_assert(sizeof(struct xo_ioemu_ledger) <= XO_IOEMU_LEDGER_REGION, "the launcher makes the "
+									 "region");
+
+enum xo_ioemu_bus {
+	XO_BUS_AHCI = 1,
+	XO_BUS_IDE,
+};
+
+struct xo_ioemu_options {
+	uint16_t domid;
+	const char *name;
+	enum xo_ioemu_bus bus;
+	uint8_t device;
+	int link_fd, arena_fd;
+	uint32_t slots, slot_size;
+	bool generic_identity;
+	const char *user;
+	bool verbose;
+};
+
+/* Guest memory mapped in chunks of pages, a bounded number of them. */
+#define XO_CHUNK_PAGES 16u
+#define XO_CHUNKS 256u
+
+struct xo_chunk {
+	uint64_t number; /* of the chunk in guest physical memory */
+	uint8_t *memory; /* NULL: none */
+	int errors[XO_CHUNK_PAGES]; /* 0: the page is there */
+};
+
+struct xo_guest_memory {
+	xenforeignmemory_handle *handle;
+	xendevicemodel_handle *devicemodel;
+	uint16_t domid;
+	struct xo_chunk chunks[XO_CHUNKS];
+};
+
+struct xo_host {
+	struct xo_ioemu_options options;
+	struct xo_loop *loop;
+	struct xo_ledger ledger;
+	struct xo_ioemu_ledger *record;
+	struct xo_ioemu_state state; /* what the model works on; committed to a snapshot */
+	struct xo_bus bus;
+	union {
+		struct xo_ide ide;
+		struct xo_ahci ahci;
+	};
+	struct xo_guest_memory memory;
+	xendevicemodel_handle *devicemodel;
+	xenevtchn_handle *evtchn;
+	xenforeignmemory_resource_handle *resource;
+	shared_iopage_t *iopage;
+	uint16_t ioservid;
+	unsigned int vcpus;
+	evtchn_port_t ports[XO_IOEMU_VCPUS_MAX];
+	struct xo_link link;
+	bool link_lost;
+	uint64_t unsent; /* handles whose request waits for the commit or for the link */
+	struct xo_watch link_watch;
+	struct xo_watch event_watch;
+	struct xo_watch control_watch;
+	bool stopped;
+	bool sandboxed;
+	bool started; /* the model is set up */
+};
+
+extern const char *const xo_ioemu_points[XO_IOEMU_POINT_COUNT];
+
+/* options.c */
+int xo_ioemu_options_parse(struct xo_ioemu_options *options, int argc, char **argv,
+			   const char **error);
+
+/* memory.c: accesses as bus masters make them; the whole range or -EFAULT. */
+int xo_guest_memory_open(struct xo_guest_memory *memory, uint16_t domid,
+			 xendevicemodel_handle *devicemodel);
+void xo_guest_memory_close(struct xo_guest_memory *memory);
+void xo_guest_memory_forget(struct xo_guest_memory *memory);
+int xo_guest_memory_read(struct xo_guest_memory *memory, uint64_t address, void *buffer,
+			 size_t length);
+int xo_guest_memory_write(struct xo_guest_memory *memory, uint64_t address, const void *buffer,
+			  size_t length);
+
+/* server.c: the ioreq server. */
+int xo_server_open(struct xo_host *host);
+void xo_server_close(struct xo_host *host, bool destroy);
+int xo_server_map(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size);
+void xo_server_unmap(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size);
+/* Unmaps what a predecessor had mapped. */
+void xo_server_forget_ranges(struct xo_host *host);
+
+/* access.c: accesses of vCPUs. */
+void xo_access_ready(struct xo_watch *watch, uint32_t events);
+/* Finishes the accesses that wait since before the start. */
+void xo_access_recover(struct xo_host *host);
+
+/* drive_port.c: the model's way to the drive. */
+extern const struct xo_packet_drive_ops xo_drive_port_ops;
+void xo_drive_port_ready(struct xo_watch *watch, uint32_t events);
+/* After a commit: sends what the model submitted. */
+void xo_drive_port_flush(struct xo_host *host);
+/* Everything that may be with the drive is sent again. */
+void xo_drive_port_resend(struct xo_host *host);
+/* INQUIRY before the guest runs: what the drive calls itself. */
+void xo_drive_port_identify(struct xo_host *host, struct xo_ata_identity *identity);
+
+/* machine.c: the model in its machine. */
+int xo_machine_start(struct xo_host *host);
+void xo_machine_commit(struct xo_host *host);
+struct xo_pci *xo_machine_pci(struct xo_host *host);
+struct xo_packet *xo_machine_packet(struct xo_host *host);
+
+/* save.c */
+/* Ends DMA: commands with the drive are forgotten and answered with an error when the guest goes on. */
+void xo_host_stop(struct xo_host *host);
+void xo_host_continue(struct xo_host *host);
+/* A memfd with the state, or -errno. */
+int xo_host_save(struct xo_host *host);
+int xo_host_load(struct xo_host *host, int fd);
+
+/* control.c */
+void xo_host_control_ready(struct xo_watch *watch, uint32_t events);
+
+#endif
