@@ -9,8 +9,42 @@ LAUNCHER_DEFS = \
 
 noinst_LTLIBRARIES += backend/launcher/liblauncher.la
 backend_launcher_liblauncher_la_SOURCES = \
+	backend/launcher/daemon_config.c backend/launcher/daemon_config.h \
+	backend/launcher/options.c backend/launcher/options.h \
+	backend/launcher/rate.c backend/launcher/rate.h \
 	backend/launcher/xenbus.c backend/launcher/xenbus.h
 backend_launcher_liblauncher_la_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
+backend_launcher_liblauncher_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
+backend_launcher_liblauncher_la_LIBADD = xenstore-schemas/libschema.la $(INIH_LIBS)
+
+sbin_PROGRAMS += xenopticd
+xenopticd_SOURCES = \
+	backend/launcher/attachment.c \
+	backend/launcher/commands.c \
+	backend/launcher/device.c \
+	backend/launcher/device_ring.c \
+	backend/launcher/devices.c backend/launcher/devices.h backend/launcher/devices_private.h \
+	backend/launcher/disc_control.c \
+	backend/launcher/drives.c backend/launcher/drives.h backend/launcher/drives_private.h \
+	backend/launcher/jobs.c backend/launcher/jobs.h \
+	backend/launcher/launcher.h \
+	backend/launcher/notify.c backend/launcher/notify.h \
+	backend/launcher/optical_device.c backend/launcher/optical_device.h \
+	backend/launcher/points.c backend/launcher/points.h \
+	backend/launcher/process.c backend/launcher/process.h \
+	backend/launcher/server.c backend/launcher/server.h \
+	backend/launcher/state.c backend/launcher/state.h \
+	backend/launcher/store.c backend/launcher/store.h \
+	backend/launcher/toolstack.c backend/launcher/toolstack.h \
+	backend/launcher/tray.c backend/launcher/tray.h \
+	backend/launcher/unit.c \
+	backend/launcher/worker.c backend/launcher/worker.h backend/launcher/worker_private.h \
+	backend/launcher/worker_control.c \
+	backend/launcher/xenopticd.c
+xenopticd_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
+xenopticd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(XENSTORE_CFLAGS)
+xenopticd_LDADD = backend/launcher/liblauncher.la base/libbase.la \
+	$(UV_LIBS) $(JANSSON_LIBS) $(XENSTORE_LIBS)
 
 check_PROGRAMS += tests/unit/test_xenbus
 TESTS += tests/unit/test_xenbus

@@ -189,23 +189,32 @@ static bool stopping(const struct xo_device_facts *f, struct xo_device_step *ste
 	return true;
 }
 
-/* The toolstack takes the device away, or it failed. */
+static bool is_connected(enum xo_xenbus_state frontend)
+{
+	return frontend == XO_XENBUS_INITIALISED || frontend == XO_XENBUS_CONNECTED ||
+	       frontend == XO_XENBUS_RECONFIGURING || frontend == XO_XENBUS_RECONFIGURED;
+}
+
+/* Says Closing, if that was not said before, and waits. */
+static struct xo_device_step say_closing(const struct xo_device_facts *f)
+{
+	return f->backend == XO_XENBUS_CLOSED ? act(XO_DEVICE_WAIT) : to(f, XO_XENBUS_CLOSING);
+}
+
+/*
+ * The toolstack takes the device away, or it failed. A frontend that is told
+ * removes its units first, with commands to them: the ring serves until it has closed.
+ */
 static struct xo_device_step closing(const struct xo_device_facts *f)
 {
+	bool told = is_connected(f->frontend) || f->frontend == XO_XENBUS_CLOSING;
 	struct xo_device_step step;
 
+	if (told && !f->failed && f->ring == XO_RING_READY && f->backend != XO_XENBUS_CLOSED)
+		return to(f, XO_XENBUS_CLOSING);
 	if (stopping(f, &step) || pending(f, XO_PHASE_RELEASE, &step))
 		return step;
-	switch (f->frontend) {
-	case XO_XENBUS_UNKNOWN:
-	case XO_XENBUS_INITIALISING:
-	case XO_XENBUS_INIT_WAIT:
-	case XO_XENBUS_CLOSED:
-		return to(f, XO_XENBUS_CLOSED); /* nobody is connected who would have to close */
-	default:
-		return f->backend == XO_XENBUS_CLOSED ? act(XO_DEVICE_WAIT)
-						      : to(f, XO_XENBUS_CLOSING);
-	}
+	return told ? say_closing(f) : to(f, XO_XENBUS_CLOSED);
 }
 
 /* The frontend is away, or wrote what is no state; it may come back. */
@@ -213,11 +222,10 @@ static struct xo_device_step frontend_away(const struct xo_device_facts *f)
 {
 	struct xo_device_step step;
 
+	if (f->frontend == XO_XENBUS_CLOSING)
+		return say_closing(f);
 	if (stopping(f, &step))
 		return step;
-	if (f->frontend == XO_XENBUS_CLOSING)
-		return f->backend == XO_XENBUS_CLOSED ? act(XO_DEVICE_WAIT)
-						      : to(f, XO_XENBUS_CLOSING);
 	if (f->backend != XO_XENBUS_CLOSED)
 		return to(f, XO_XENBUS_CLOSED);
 	if (pending(f, XO_PHASE_RESET, &step) || pending(f, XO_PHASE_PREPARE, &step))
@@ -303,20 +311,13 @@ struct xo_device_step xo_device_next(const struct xo_device_facts *f)
 
 	if (f->failed || !f->online)
 		return closing(f);
-	switch (f->frontend) {
-	case XO_XENBUS_INITIALISING:
-	case XO_XENBUS_INIT_WAIT:
+	if (f->frontend == XO_XENBUS_INITIALISING || f->frontend == XO_XENBUS_INIT_WAIT)
 		return begin(f);
-	case XO_XENBUS_INITIALISED:
-	case XO_XENBUS_CONNECTED:
-	case XO_XENBUS_RECONFIGURING:
-	case XO_XENBUS_RECONFIGURED:
-		if (f->stale && stopping(f, &step))
-			return step;
-		if (f->ring == XO_RING_NONE)
-			return connect(f);
-		return f->ring == XO_RING_READY ? serve(f) : act(XO_DEVICE_WAIT);
-	default:
+	if (!is_connected(f->frontend))
 		return frontend_away(f);
-	}
+	if (f->stale && stopping(f, &step))
+		return step;
+	if (f->ring == XO_RING_NONE)
+		return connect(f);
+	return f->ring == XO_RING_READY ? serve(f) : act(XO_DEVICE_WAIT);
 }

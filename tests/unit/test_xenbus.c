@@ -75,9 +75,10 @@ static const struct {
 	  RUN(XO_PHASE_CONFIRM) },
 	{ "hot-plug confirmed", FACTS(4, 8, XO_RING_READY), SWITCH(4) },
 
-	{ "frontend closes", FACTS(5, 4, XO_RING_READY), DO(XO_DEVICE_STOP) },
-	{ "ring ends", FACTS(5, 4, XO_RING_STOPPING), DO(XO_DEVICE_WAIT) },
-	{ "ring ended", FACTS(5, 4, XO_RING_NONE), SWITCH(5) },
+	{ "frontend closes: still served", FACTS(5, 4, XO_RING_READY), SWITCH(5) },
+	{ "frontend is closing", FACTS(5, 5, XO_RING_READY), DO(XO_DEVICE_WAIT) },
+	{ "frontend has closed", FACTS(6, 5, XO_RING_READY), DO(XO_DEVICE_STOP) },
+	{ "ring ends", FACTS(6, 5, XO_RING_STOPPING), DO(XO_DEVICE_WAIT) },
 	{ "frontend closed at once", FACTS(6, 4, XO_RING_READY), DO(XO_DEVICE_STOP) },
 	{ "frontend closed", FACTS(6, 5, XO_RING_NONE, .units[XO_PHASE_RESET] = ACT), SWITCH(6) },
 	{ "closed: new links", FACTS(6, 6, XO_RING_NONE, .units[XO_PHASE_RESET] = ACT),
@@ -103,8 +104,10 @@ static const struct {
 	{                                                                                \
 		.online = false, .frontend = fe, .backend = be, .ring = r, ##__VA_ARGS__ \
 	}
-	{ "taken away", FACTS(4, 5, XO_RING_READY), DO(XO_DEVICE_STOP) },
-	{ "taken away, ring ended", FACTS(4, 5, XO_RING_NONE, .units[XO_PHASE_RELEASE] = ACT),
+	{ "taken away", FACTS(4, 4, XO_RING_READY), SWITCH(5) },
+	{ "taken away, still served", FACTS(4, 5, XO_RING_READY), DO(XO_DEVICE_WAIT) },
+	{ "taken away, frontend went", FACTS(6, 5, XO_RING_READY), DO(XO_DEVICE_STOP) },
+	{ "taken away, ring ended", FACTS(6, 5, XO_RING_NONE, .units[XO_PHASE_RELEASE] = ACT),
 	  RUN(XO_PHASE_RELEASE) },
 	{ "taken away, frontend slow", FACTS(4, 5, XO_RING_NONE), DO(XO_DEVICE_WAIT) },
 	{ "taken away, not told yet", FACTS(4, 4, XO_RING_NONE), SWITCH(5) },

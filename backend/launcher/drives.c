@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Drives: opened when somebody attaches, their process supervised, closed when the last has let go. */
+#include "drives.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/drive_control.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/worker.h"
+#include "drives_private.h"
+#include "process.h"
+
+#define RETRY_MS 250
+#define VIRTUAL_PREFIX "virtual:"
+
+const char *xo_drive_state_name(enum xo_drive_state state)
+{
+	static const char *const names[] = {
+		[XO_DRIVE_OFF] = "unused",
+		[XO_DRIVE_OPENING] = "opening",
+		[XO_DRIVE_RUNNING] = "running",
+		[XO_DRIVE_STOPPING] = "closing",
+	};
+
+	return names[state];
+}
+
+void xo_drives_init(struct xo_drives *drives, uv_loop_t *loop, const struct xo_config *config,
+		    struct xo_workers *workers)
+{
+	drives->loop = loop;
+	drives->config = config;
+	drives->workers = workers;
+	drives->next_link = 1;
+	LIST_INIT(&drives->list);
+}
+
+static void timer_free(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void retry_stop(struct xo_drive *drive)
+{
+	if (drive->retry)
+		uv_close((uv_handle_t *)drive->retry, timer_free);
+	drive->retry = NULL;
+}
+
+static void drive_close(struct xo_drive *drive)
+{
+	if (drive->device.fd >= 0) {
+		xo_optical_device_flush(drive->device.fd);
+		close(drive->device.fd);
+	}
+	drive->device = (struct xo_optical_device){ .fd = -1 };
+	xo_tray_disc_fini(&drive->disc);
+	json_decref(drive->lease);
+	drive->lease = NULL;
+	retry_stop(drive);
+}
+
+void xo_drives_fini(struct xo_drives *drives)
+{
+	while (!LIST_EMPTY(&drives->list)) {
+		struct xo_drive *drive = LIST_FIRST(&drives->list);
+
+		while (!LIST_EMPTY(&drive->links))
+			xo_attachment_free(LIST_FIRST(&drive->links));
+		xo_worker_free(drive->worker);
+		drive->worker = NULL;
+		retry_stop(drive);
+		if (drive->device.fd >= 0)
+			close(drive->device.fd);
+		xo_tray_disc_fini(&drive->disc);
+		json_decref(drive->lease);
+		LIST_REMOVE(drive, entry);
+		free(drive);
+	}
+}
+
+struct xo_drive *xo_drives_find(struct xo_drives *drives, const char *name)
+{
+	struct xo_drive *drive;
+
+	LIST_FOREACH (drive, &drives->list, entry)
+		if (!strcmp(drive->name, name))
+			return drive;
+	return NULL;
+}
+
+struct xo_drive *xo_drives_get(struct xo_drives *drives, const char *name)
+{
+	struct xo_drive *drive = xo_drives_find(drives, name);
+
+	if (drive || strlen(name) > XO_DRIVE_NAME_MAX)
+		return drive;
+	drive = calloc(1, sizeof(*drive));
+	if (!drive)
+		return NULL;
+	drive->all = drives;
+	drive->is_virtual = !strncmp(name, VIRTUAL_PREFIX, sizeof(VIRTUAL_PREFIX) - 1);
+	drive->device.fd = -1;
+	xo_tray_disc_init(&drive->disc);
+	strcpy(drive->name, name);
+	LIST_INIT(&drive->links);
+	LIST_INSERT_HEAD(&drives->list, drive, entry);
+	return drive;
+}
+
+const char *xo_drive_short_name(const struct xo_drive *drive)
+{
+	if (drive->is_virtual)
+		return drive->name + sizeof(VIRTUAL_PREFIX) - 1;
+	return strrchr(drive->name, '/') + 1;
+}
+
+/* Everybody who asked for the drive hears why it is not to be had. */
+static void refuse_all(struct xo_drive *drive, enum xo_attachment_event event, const char *message)
+{
+	struct xo_attachment *attachment;
+	struct xo_attachment *next;
+
+	for (attachment = LIST_FIRST(&drive->links); attachment; attachment = next) {
+		next = LIST_NEXT(attachment, entry);
+		xo_attachment_finish(
+			attachment,
+			attachment->state == XO_ATTACHMENT_LEAVING ? XO_DETACHED : event, message);
+	}
+}
+
+static int tray_load(struct xo_drive *drive, char *error, size_t size)
+{
+	bool read_only;
+	char *path;
+	int r = xo_tray_read(drive->all->config->state_dir, xo_drive_short_name(drive), &path,
+			     &read_only);
+
+	if (r) {
+		snprintf(error, size, "drive %s: what lies in its tray cannot be read: %s",
+			 drive->name, strerror(-r));
+		return r;
+	}
+	/* A disc that is gone leaves an empty tray: the guest starts all the same. */
+	if (path && xo_tray_disc_open(&drive->disc, path, read_only, error, size))
+		xo_warning("drive %s: %s; the tray is empty", drive->name, error);
+	free(path);
+	return 0;
+}
+
+static void drive_start(struct xo_drive *drive)
+{
+	int r = 0;
+
+	retry_stop(drive);
+	if (!drive->worker)
+		r = xo_worker_new(drive->all->workers, &xo_drive_worker_ops, drive->name, drive,
+				  &drive->worker);
+	drive->state = XO_DRIVE_RUNNING;
+	if (!r)
+		r = xo_worker_start(drive->worker);
+	if (!r)
+		return;
+	xo_worker_free(drive->worker);
+	drive->worker = NULL;
+	drive->state = XO_DRIVE_OFF;
+	drive_close(drive);
+	refuse_all(drive, XO_ATTACH_FAILED, "the drive's process cannot be started; see the log");
+}
+
+static void retry_expired(uv_timer_t *timer)
+{
+	struct xo_drive *drive = timer->data;
+
+	retry_stop(drive);
+	xo_drive_advance(drive);
+}
+
+static int retry_later(struct xo_drive *drive)
+{
+	uv_timer_t *timer = calloc(1, sizeof(*timer));
+
+	if (!timer)
+		return -ENOMEM;
+	uv_timer_init(drive->all->loop, timer);
+	timer->data = drive;
+	drive->retry = timer;
+	return uv_timer_start(timer, retry_expired, RETRY_MS, 0);
+}
+
+static bool wanted(const struct xo_drive *drive)
+{
+	return !LIST_EMPTY(&drive->links);
+}
+
+static void drive_open(struct xo_drive *drive)
+{
+	uint64_t patience = drive->all->config->open_timeout * UINT64_C(1000000000);
+	char error[512];
+	int r;
+
+	if (drive->state == XO_DRIVE_OFF)
+		drive->opening_since = xo_now_ns();
+	drive->state = XO_DRIVE_OPENING;
+	r = drive->is_virtual
+		    ? tray_load(drive, error, sizeof(error))
+		    : xo_optical_device_open(drive->name, &drive->device, error, sizeof(error));
+	/* udev's cdrom_id and udisks hold every drive for a moment. */
+	if (r == -EBUSY && xo_now_ns() - drive->opening_since < patience && !retry_later(drive))
+		return;
+	if (!r) {
+		drive_start(drive);
+		return;
+	}
+	drive->state = XO_DRIVE_OFF;
+	drive_close(drive);
+	refuse_all(drive, XO_ATTACH_FAILED, error);
+}
+
+static void drive_stop(struct xo_drive *drive)
+{
+	drive->state = XO_DRIVE_STOPPING;
+	xo_worker_expect_end(drive->worker);
+	if (xo_worker_command(drive->worker, XO_DRIVE_SHUTDOWN, NULL, NULL, 0, NULL, NULL))
+		xo_worker_kill(drive->worker);
+}
+
+void xo_drive_advance(struct xo_drive *drive)
+{
+	struct xo_attachment *attachment;
+	struct xo_attachment *next;
+
+	switch (drive->state) {
+	case XO_DRIVE_OFF:
+		if (wanted(drive))
+			drive_open(drive);
+		break;
+	case XO_DRIVE_OPENING:
+		if (!drive->retry && wanted(drive)) {
+			drive_open(drive);
+		} else if (!wanted(drive)) {
+			drive->state = XO_DRIVE_OFF;
+			drive_close(drive);
+		}
+		break;
+	case XO_DRIVE_RUNNING:
+		for (attachment = LIST_FIRST(&drive->links); attachment; attachment = next) {
+			next = LIST_NEXT(attachment, entry);
+			if (attachment->state == XO_ATTACHMENT_WAITING)
+				xo_attachment_offer(attachment);
+		}
+		if (!wanted(drive))
+			drive_stop(drive);
+		break;
+	case XO_DRIVE_STOPPING:
+		break; /* until its process has ended */
+	}
+}
+
+/* The drive's process has ended and none follows. */
+static void worker_ended(struct xo_worker *worker, const char *why)
+{
+	struct xo_drive *drive = worker->priv;
+	char message[512];
+
+	xo_worker_free(worker);
+	drive->worker = NULL;
+	drive->state = XO_DRIVE_OFF;
+	drive_close(drive);
+	if (why) {
+		snprintf(message, sizeof(message), "drive %s: %s", drive->name, why);
+		refuse_all(drive, XO_ATTACHMENT_LOST, message);
+	}
+	xo_drive_advance(drive);
+	if (drive->state == XO_DRIVE_OFF && !why)
+		drive->all->available(drive->all->priv, drive->name);
+}
+
+static void add_configured(const struct xo_drive_config *config, struct xo_spawn *spawn)
+{
+	for (size_t i = 0; i < config->allow_count; i++) {
+		xo_spawn_arg(spawn, "--allow");
+		xo_spawn_arg(spawn, "%s", config->allow[i]);
+	}
+	const struct {
+		const char *option;
+		const char *value;
+	} texts[] = {
+		{ "--speed", config->speed },
+		{ "--delay", config->delay },
+		{ "--fault", config->fault },
+		{ "--poll-ms", config->poll_ms },
+	};
+	for (size_t i = 0; i < XO_ARRAY_SIZE(texts); i++) {
+		if (!texts[i].value)
+			continue;
+		xo_spawn_arg(spawn, "%s", texts[i].option);
+		xo_spawn_arg(spawn, "%s", texts[i].value);
+	}
+	if (config->trace && !strcmp(config->trace, "yes"))
+		xo_spawn_arg(spawn, "--trace");
+}
+
+static void add_device(const struct xo_drive *drive, struct xo_spawn *spawn)
+{
+	xo_spawn_arg(spawn, "--device");
+	xo_spawn_arg(spawn, "%d", xo_spawn_fd(spawn, drive->device.fd));
+	xo_spawn_arg(spawn, "--path");
+	xo_spawn_arg(spawn, "%s", drive->name);
+	if (drive->device.max_transfer) {
+		xo_spawn_arg(spawn, "--max-transfer");
+		xo_spawn_arg(spawn, "%u", drive->device.max_transfer);
+	}
+	if (drive->device.max_segments) {
+		xo_spawn_arg(spawn, "--max-segments");
+		xo_spawn_arg(spawn, "%u", drive->device.max_segments);
+	}
+}
+
+static void worker_build(struct xo_worker *worker, struct xo_spawn *spawn)
+{
+	const struct xo_drive *drive = worker->priv;
+	const struct xo_config *config = drive->all->config;
+	const struct xo_drive_config *own = xo_config_drive(config, drive->name);
+
+	xo_spawn_arg(spawn, "--name");
+	xo_spawn_arg(spawn, "%s", xo_drive_short_name(drive));
+	if (drive->is_virtual)
+		xo_spawn_arg(spawn, "--burner");
+	else
+		add_device(drive, spawn);
+	xo_spawn_arg(spawn, "--mode");
+	xo_spawn_arg(spawn, "%s", own && own->read_only ? "ro" : "rw");
+	xo_spawn_arg(spawn, "--user");
+	xo_spawn_arg(spawn, "%s", config->user);
+	xo_spawn_arg(spawn, "--log");
+	xo_spawn_arg(spawn, "%u", config->log_level);
+	if (own)
+		add_configured(own, spawn);
+}
+
+/* Also for a successor: its ledger knows the links and the disc, it needs the descriptors. */
+static void worker_started(struct xo_worker *worker)
+{
+	struct xo_drive *drive = worker->priv;
+	struct xo_attachment *attachment;
+
+	if (drive->disc.path)
+		xo_drive_insert_disc(drive, worker->starts > 1, NULL, NULL);
+	LIST_FOREACH (attachment, &drive->links, entry)
+		if (attachment->state != XO_ATTACHMENT_WAITING)
+			xo_attachment_offer_again(attachment);
+	xo_drive_advance(drive);
+}
+
+static void lease_changed(struct xo_drive *drive, const json_t *data)
+{
+	const char *state = json_string_value(json_object_get(data, "state"));
+
+	json_decref(drive->lease);
+	drive->lease = json_deep_copy(data);
+	if (!state || strcmp(state, "none") != 0)
+		return;
+	if (drive->device.fd >= 0)
+		xo_optical_device_flush(drive->device.fd);
+	drive->all->available(drive->all->priv, drive->name);
+}
+
+static void link_closed(struct xo_drive *drive, const json_t *data)
+{
+	json_int_t id = json_integer_value(json_object_get(data, "link"));
+	const char *reason = json_string_value(json_object_get(data, "reason"));
+	struct xo_attachment *attachment;
+
+	LIST_FOREACH (attachment, &drive->links, entry)
+		if (attachment->id == id)
+			break;
+	if (!attachment || attachment->state == XO_ATTACHMENT_LEAVING)
+		return;
+	xo_warning("drive %s: link %u of %s is closed: %s", drive->name, attachment->id,
+		   attachment->name, reason ? reason : "no reason given");
+	xo_attachment_lose(attachment, reason ? reason : "the link is closed");
+}
+
+static void save_description(struct xo_drive *drive, const json_t *data, const int *fds,
+			     size_t count)
+{
+	json_int_t length = json_integer_value(json_object_get(data, "length"));
+	int r = -EINVAL;
+
+	if (count >= 1 && length > 0)
+		r = xo_tray_disc_save(&drive->disc, fds[0], (size_t)length);
+	if (r)
+		xo_error("drive %s: the description of disc %s cannot be saved: %s", drive->name,
+			 drive->disc.path ? drive->disc.path : "(none)", strerror(-r));
+}
+
+static void worker_event(struct xo_worker *worker, const char *event, const json_t *data, int *fds,
+			 size_t count)
+{
+	struct xo_drive *drive = worker->priv;
+
+	if (!strcmp(event, XO_DRIVE_EVENT_DESCRIPTION))
+		save_description(drive, data, fds, count);
+	else if (!strcmp(event, XO_DRIVE_EVENT_LEASE))
+		lease_changed(drive, data);
+	else if (!strcmp(event, XO_DRIVE_EVENT_LINK_CLOSED))
+		link_closed(drive, data);
+	if (strcmp(event, XO_DRIVE_EVENT_DESCRIPTION) != 0)
+		drive->all->event(drive->all->priv, drive->name, event, data);
+}
+
+const struct xo_worker_ops xo_drive_worker_ops = {
+	.role = "drive",
+	.program = "xenoptic-drive",
+	.ledger_region = XO_DRIVE_REGION_SIZE,
+	.build = worker_build,
+	.started = worker_started,
+	.event = worker_event,
+	.ended = worker_ended,
+};
+
+/* The disc's sector file is fetched back; the description is only read from its file. */
+static void adopt_bottom(struct xo_drive *drive, const json_t *query)
+{
+	const json_t *number = json_object_get(query, drive->is_virtual ? "disc-fd" : "device-fd");
+	char error[512];
+	int fd = -1;
+
+	if (json_is_integer(number) && json_integer_value(number) >= 0)
+		fd = xo_worker_fetch_fd(drive->worker, (int)json_integer_value(number));
+	if (!drive->is_virtual) {
+		drive->device.fd = fd < 0 ? -1 : fd;
+		return;
+	}
+	tray_load(drive, error, sizeof(error));
+	if (fd >= 0 && drive->disc.path) {
+		close(drive->disc.sectors_fd);
+		drive->disc.sectors_fd = fd;
+	} else if (fd >= 0) {
+		close(fd);
+	}
+}
+
+int xo_drives_adopt(struct xo_drives *drives, const char *name, const char *cookie, pid_t pid,
+		    uint64_t start_time)
+{
+	struct xo_drive *drive = xo_drives_get(drives, name);
+	const json_t *link;
+	json_t *query;
+	size_t i;
+	int r;
+
+	if (!drive || drive->worker)
+		return -EEXIST;
+	r = xo_worker_new(drives->workers, &xo_drive_worker_ops, name, drive, &drive->worker);
+	if (r)
+		return r;
+	drive->state = XO_DRIVE_RUNNING;
+	r = xo_worker_adopt(drive->worker, cookie, pid, start_time);
+	query = r ? NULL : xo_worker_ask(drive->worker, XO_DRIVE_QUERY, XO_ADOPT_TIMEOUT_MS);
+	if (!r && !query)
+		r = -ETIMEDOUT;
+	if (r) {
+		if (r != -ESRCH)
+			xo_worker_kill(drive->worker);
+		xo_worker_free(drive->worker);
+		drive->worker = NULL;
+		drive->state = XO_DRIVE_OFF;
+		return r;
+	}
+	drive->worker->ready = json_is_true(json_object_get(query, "ready"));
+	drive->worker->starts = 1;
+	drive->lease = json_deep_copy(json_object_get(query, "lease"));
+	adopt_bottom(drive, query);
+	json_array_foreach (json_object_get(query, "links"), i, link)
+		xo_attachment_adopt(drive, link);
+	json_decref(query);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between drives.c, attachment.c and disc_control.c. */
+#ifndef XO_BACKEND_DRIVES_PRIVATE_H
+#define XO_BACKEND_DRIVES_PRIVATE_H
+
+#include "drives.h"
+
+#define XO_ADOPT_TIMEOUT_MS 5000
+
+/* Does what the drive's state and its links ask for. */
+void xo_drive_advance(struct xo_drive *drive);
+
+const char *xo_drive_short_name(const struct xo_drive *drive);
+
+/* Sends "insert" with the disc that is open. */
+int xo_drive_insert_disc(struct xo_drive *drive, bool again, xo_worker_reply *reply, void *priv);
+
+/* Sends "add-link" for the first time, and to a successor of the process. */
+void xo_attachment_offer(struct xo_attachment *attachment);
+void xo_attachment_offer_again(struct xo_attachment *attachment);
+
+/* Tells the owner its end and forgets it. */
+void xo_attachment_finish(struct xo_attachment *attachment, enum xo_attachment_event event,
+			  const char *message);
+
+void xo_attachment_free(struct xo_attachment *attachment);
+
+/* One element of "links" in the answer of an adopted process. */
+void xo_attachment_adopt(struct xo_drive *drive, const json_t *link);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon as a whole. */
+#ifndef XO_BACKEND_LAUNCHER_H
+#define XO_BACKEND_LAUNCHER_H
+
+#include <uv.h>
+
+#include "daemon_config.h"
+#include "devices.h"
+#include "drives.h"
+#include "server.h"
+#include "store.h"
+#include "worker.h"
+
+struct xo_launcher {
+	uv_loop_t loop;
+	struct xo_config config;
+	struct xo_store store;
+	struct xo_workers workers;
+	struct xo_drives drives;
+	struct xo_devices devices;
+	struct xo_server server;
+	bool stop_workers; /* at the end */
+	int lock_fd; /* of the run directory */
+	int result;
+};
+
+/* Ends the loop; the workers go on unless `stop_workers`. */
+void xo_launcher_quit(struct xo_launcher *launcher, bool stop_workers);
+
+/* The commands of the control socket. */
+extern const struct xo_server_command xo_launcher_commands[];
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A real drive of this host: opening it for ourselves, its limits, who holds it, its cached view. */
+#ifndef XO_BACKEND_OPTICAL_DEVICE_H
+#define XO_BACKEND_OPTICAL_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct xo_optical_device {
+	int fd; /* O_RDWR | O_EXCL | O_NONBLOCK; the caller's */
+	uint32_t max_transfer; /* bytes; 0: not known */
+	uint32_t max_segments; /* 0: not known */
+};
+
+/*
+ * One attempt. 0; -EBUSY: somebody holds it, perhaps only for a moment; other
+ * -errno. The reason, with what to do, is in error[size].
+ */
+int xo_optical_device_open(const char *path, struct xo_optical_device *device, char *error,
+			   size_t size);
+
+/* Drops what the host's page cache knows of the medium. 0 or -errno. */
+int xo_optical_device_flush(int fd);
+
+#endif
