@@ -96,6 +96,28 @@ lb_logs() {
 	done
 }
 
+# lb_survivors: processes that were started in this loopback and are still there, by their environment.
+lb_survivors() {
+	local f pid
+	# shellcheck disable=SC2013
+	for f in $(grep -lsz "^XENOPTIC_LOOPBACK_DIR=$lb_dir\$" /proc/[0-9]*/environ); do
+		pid=${f//[!0-9]/}
+		case $pid in
+		"$$" | "$lb_hypervisor" | "$lb_xenstored") ;;
+		*) [ -d "/proc/$pid" ] && echo "$pid" ;;
+		esac
+	done
+}
+
+# lb_gone: waits until what was started in this loopback has ended; after $lb_grace (5) seconds it fails.
+lb_gone() {
+	local end=$((SECONDS + ${lb_grace:-5}))
+	while [ -n "$(lb_survivors)" ]; do
+		[ $SECONDS -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
 lb_exit() {
 	local status=$? pid left
 	trap - EXIT
@@ -111,6 +133,13 @@ lb_exit() {
 		}
 		wait "$pid" 2>/dev/null
 	done
+	lb_gone || {
+		for pid in $(lb_survivors); do
+			echo "left behind: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+			kill -KILL "$pid"
+		done
+		[ "$status" != 0 ] && [ "$status" != 77 ] || status=1
+	}
 	if [ -n "$lb_hypervisor" ] && ! left=$(lbctl clients); then
 		echo "left behind:"
 		echo "$left"

@@ -58,7 +58,7 @@ loopback_units = tests/loopback/test_evtchn tests/loopback/test_gnttab \
 check_PROGRAMS += $(loopback_units)
 loopback_tests = %D%/domains.sh %D%/evtchn.sh %D%/gnttab.sh \
 	%D%/guest-store.sh %D%/ioreq.sh %D%/memory.sh %D%/sandboxed.sh \
-	%D%/versions.sh
+	%D%/versions.sh %D%/left-behind.sh
 TESTS += $(loopback_tests)
 EXTRA_DIST += $(loopback_tests) %D%/with
 tests_loopback_test_evtchn_SOURCES = %D%/test_evtchn.c

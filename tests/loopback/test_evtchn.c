@@ -310,5 +310,6 @@ int main(void)
 		with_pair(adopted),	    with_pair(not_blocking),
 	};
 
+	alarm(60); /* nothing here waits for long */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,5 +334,6 @@ int main(void)
 		with_sides(killed),
 	};
 
+	alarm(60); /* nothing here waits for long */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -635,5 +635,6 @@ int main(void)
 		with_emulator(paused),
 	};
 
+	alarm(60); /* nothing here waits for long */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

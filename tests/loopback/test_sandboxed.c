@@ -123,6 +123,7 @@ int main(void)
 	int fds[2], status;
 	pid_t pids[2];
 
+	alarm(60);
 	must(pipe(fds) == 0, "pipe");
 	for (int i = 0; i < 2; i++) {
 		pids[i] = fork();
