@@ -46,3 +46,11 @@ tests_protocol_ring_process_LDADD = backend/libring.la mmc/libmmc.la base/libbas
 	$(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 TESTS += tests/protocol/ring.test
 EXTRA_DIST += tests/protocol/ring.test
+
+# The emulated controllers' process on the loopback.
+check_PROGRAMS += tests/protocol/test_ioemu
+TESTS += tests/protocol/ioemu.test
+EXTRA_DIST += tests/protocol/ioemu.test
+tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c
+tests_protocol_test_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
+tests_protocol_test_ioemu_LDADD = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
