@@ -19,3 +19,14 @@ tools_libexec_server_la_SOURCES = \
 tools_libexec_server_la_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) -I$(srcdir)/tools
 tools_libexec_server_la_CFLAGS = $(AM_CFLAGS)
 tools_libexec_server_la_LIBADD = base/libbase.la
+
+# The host's command.
+bin_PROGRAMS += xenoptic
+xenoptic_SOURCES = \
+	tools/xenoptic.c \
+	tools/cli/client.c tools/cli/client.h \
+	tools/cli/list.c tools/cli/list.h
+xenoptic_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools \
+	-DXO_CONTROL_SOCKET='"$(runstatedir)/xenoptic/control.sock"' -DXO_VERSION='"$(PACKAGE_VERSION)"'
+xenoptic_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+xenoptic_LDADD = $(JANSSON_LIBS)
