@@ -51,3 +51,9 @@ TESTS += tests/unit/test_xenbus
 tests_unit_test_xenbus_SOURCES = tests/unit/test_xenbus.c
 tests_unit_test_xenbus_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
 tests_unit_test_xenbus_LDADD = backend/launcher/liblauncher.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_launcher
+TESTS += tests/unit/test_launcher
+tests_unit_test_launcher_SOURCES = tests/unit/test_launcher.c
+tests_unit_test_launcher_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
+tests_unit_test_launcher_LDADD = backend/launcher/liblauncher.la base/libbase.la $(CMOCKA_LIBS)
