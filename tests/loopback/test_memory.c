@@ -191,7 +191,7 @@ static void zombie(void **state)
 	static const uint8_t uuid[16] = { 1 };
 	struct lb_msg msg = { .op = LB_DOM_CREATE, .a = { 99, LB_TYPE_HVM, 1024, 1 } };
 	struct lb_conn toolstack;
-	struct lb_dom_info info;
+	struct lb_dom_info info = { 0 };
 	xenforeignmemory_handle *fmem;
 	struct lb_vcpu *vcpu;
 	xen_pfn_t pfn = 5;

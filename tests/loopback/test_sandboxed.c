@@ -72,7 +72,7 @@ static void backend_round(xenevtchn_handle *xce, xengnttab_handle *xgt, const st
 {
 	uint32_t refs[2] = { offer->refs[0], offer->refs[2] };
 	xengnttab_grant_copy_segment_t seg = { .flags = GNTCOPY_source_gref, .len = 5 };
-	char buffer[5];
+	char buffer[5] = "";
 	char *ring = xengnttab_map_domain_grant_refs(xgt, 2, 1, refs, PROT_READ | PROT_WRITE);
 	int port = xenevtchn_bind_interdomain(xce, 1, (evtchn_port_t)offer->port);
 

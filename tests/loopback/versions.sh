@@ -3,6 +3,7 @@
 # The stand-ins have the symbols of Debian's libraries, with the same versions: all of them but
 # libxenctrl's, of which xenstored and xenoptic-domctl need a few.
 set -u
+PATH=$PATH:/sbin
 r=0
 exported() {
 	objdump -T "$1" | awk '/ (DF|DO) / && !/\*UND\*/ { print $(NF - 1), $NF }' |
