@@ -30,3 +30,4 @@ xenoptic_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools \
 	-DXO_CONTROL_SOCKET='"$(runstatedir)/xenoptic/control.sock"' -DXO_VERSION='"$(PACKAGE_VERSION)"'
 xenoptic_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 xenoptic_LDADD = $(JANSSON_LIBS)
+include tools/guest/local.mk

@@ -68,6 +68,13 @@ enum xo_front_state xo_front_state(const struct xo_front *front)
 	}
 }
 
+void xo_front_sleep(const struct xo_front *front, unsigned int ms)
+{
+	struct epoll_event event;
+
+	(void)epoll_wait(front->epoll_fd, &event, 1, (int)XO_MIN(ms, 3600000u));
+}
+
 static int watch_fd(struct xo_front *front, int fd, uint32_t from)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = from };
@@ -166,7 +173,6 @@ static void run_done(struct xo_front_command *command)
 int xo_front_run(struct xo_front_command *command)
 {
 	struct xo_front *front = xo_front_slot_of(command)->front;
-	struct epoll_event event;
 	bool done = false;
 	int r;
 
@@ -174,8 +180,7 @@ int xo_front_run(struct xo_front_command *command)
 	command->priv = &done;
 	r = xo_front_submit(command);
 	while (r == 0 && !done) {
-		if (epoll_wait(front->epoll_fd, &event, 1, -1) < 0 && errno != EINTR)
-			return -errno;
+		xo_front_sleep(front, 60000);
 		r = xo_front_step(front);
 	}
 	return done ? 0 : r;
@@ -365,7 +370,6 @@ int xo_front_new(struct xo_front **result, const struct xo_front_options *option
 int xo_front_wait(struct xo_front *front, unsigned int seconds)
 {
 	uint64_t now = xo_front_now(), end = now + seconds * SECOND_NS;
-	struct epoll_event event;
 
 	for (; now < end; now = xo_front_now()) {
 		if (front->phase == XO_PHASE_USE) {
@@ -382,7 +386,7 @@ int xo_front_wait(struct xo_front *front, unsigned int seconds)
 			return -EPROTO;
 		if (front->phase == XO_PHASE_CLOSED && !front->options.reconnect)
 			return -ENXIO;
-		(void)epoll_wait(front->epoll_fd, &event, 1, (int)((end - now) / 1000000) + 1);
+		xo_front_sleep(front, (unsigned int)((end - now) / 1000000) + 1);
 		(void)xo_front_step(front);
 	}
 	if (!front->error[0])
@@ -399,13 +403,12 @@ int xo_front_wait(struct xo_front *front, unsigned int seconds)
 static void say_goodbye(struct xo_front *front)
 {
 	uint64_t now = xo_front_now(), end = now + GOODBYE_NS;
-	struct epoll_event event;
 
 	if (front->phase == XO_PHASE_CLOSED || !front->pool)
 		return;
 	xo_handshake_close(front, XO_PHASE_CLOSING);
 	for (; front->state == XenbusStateClosing && now < end; now = xo_front_now()) {
-		(void)epoll_wait(front->epoll_fd, &event, 1, (int)((end - now) / 1000000) + 1);
+		xo_front_sleep(front, (unsigned int)((end - now) / 1000000) + 1);
 		(void)xo_front_step(front);
 	}
 }

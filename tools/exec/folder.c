@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +83,21 @@ out:
 	return r;
 }
 
-/* In the child: the environment, the signals as the parent had them at its start, the program. */
+int xo_exec_folder_describe(const char *dir, const char *device)
+{
+	const char *base = strrchr(device, '/') + 1;
+	char path[128], text[256];
+	int r;
+
+	/* libburn looks for drives here, eject asks whether the medium can be removed. */
+	(void)snprintf(text, sizeof(text), "CD-ROM information\n\ndrive name:\t\t%s\n", base);
+	r = xo_exec_folder_show(dir, "/proc/sys/dev/cdrom/info", text);
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/11:%d/removable",
+		       atoi(base + strcspn(base, "0123456789")));
+	return r < 0 ? r : xo_exec_folder_show(dir, path, "1\n");
+}
+
+/* In the child: the environment, and the program. */
 static void run(const char *dir, const char *preload, const char *device, char *const argv[],
 		int report_fd)
 {
@@ -98,9 +111,6 @@ static void run(const char *dir, const char *preload, const char *device, char *
 	    setenv(XO_EXEC_ENV_DEVICE, device, 1) < 0) {
 		error = ENOMEM;
 	} else {
-		signal(SIGINT, SIG_DFL);
-		signal(SIGQUIT, SIG_DFL);
-		signal(SIGPIPE, SIG_DFL);
 		execvp(argv[0], argv);
 		error = errno;
 	}

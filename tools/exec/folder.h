@@ -10,6 +10,7 @@ int xo_exec_folder_new(char **dir);
 /* Removes what xo_exec made in it, and frees `dir`; accepts NULL. */
 void xo_exec_folder_remove(char *dir);
 
+int xo_exec_folder_describe(const char *dir, const char *device);
 int xo_exec_folder_show(const char *dir, const char *path, const char *text);
 pid_t xo_exec_folder_spawn(const char *dir, const char *preload, const char *device,
 			   char *const argv[]);

@@ -422,6 +422,11 @@ unsigned int xo_exec_server_busy(const struct xo_exec_server *server)
 	return server->busy;
 }
 
+int xo_exec_server_describe(struct xo_exec_server *server, const char *device)
+{
+	return xo_exec_folder_describe(server->dir, device);
+}
+
 int xo_exec_server_show(struct xo_exec_server *server, const char *path, const char *text)
 {
 	return xo_exec_folder_show(server->dir, path, text);

@@ -60,6 +60,8 @@ unsigned int xo_exec_server_files(const struct xo_exec_server *server);
 /* Commands submitted and not complete. */
 unsigned int xo_exec_server_busy(const struct xo_exec_server *server);
 
+/* Shows programs what /proc and /sys would have of `device` (/dev/srN). */
+int xo_exec_server_describe(struct xo_exec_server *server, const char *device);
 /* Shows programs a file at `path` ("/proc/…", "/sys/…") with this text. */
 int xo_exec_server_show(struct xo_exec_server *server, const char *path, const char *text);
 

@@ -127,10 +127,7 @@ static int run(struct xo_unit *unit, const char *device, char *const argv[])
 	}
 	r = xo_exec_server_new(&server, &ops, unit, MAX_TRANSFER);
 	if (r == 0)
-		r = xo_exec_server_show(server, "/proc/sys/dev/cdrom/info",
-					"CD-ROM information\n\ndrive name:\t\tsr0\n");
-	if (r == 0)
-		r = xo_exec_server_show(server, "/sys/dev/block/11:0/removable", "1\n");
+		r = xo_exec_server_describe(server, device);
 	if (r < 0) {
 		fprintf(stderr, "exec server: %s\n", strerror(-r));
 	} else {

@@ -8,3 +8,13 @@ tests_protocol_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=xo_now_ns
 tests_protocol_test_front_LDADD = frontend/lib/libfront.la $(CMOCKA_LIBS)
 TESTS += tests/protocol/front.sh
 EXTRA_DIST += tests/protocol/front.sh
+
+# The guest's command on a small backend with a reader behind it.
+check_PROGRAMS += tests/protocol/serve-reader
+tests_protocol_serve_reader_SOURCES = tests/protocol/front/serve.c \
+	tests/protocol/front/fake_backend.c tests/protocol/front/fake_backend.h \
+	tests/protocol/exec/reader.c tests/protocol/exec/unit.h
+tests_protocol_serve_reader_CPPFLAGS = $(AM_CPPFLAGS) $(FRONT_INC) -I$(srcdir)/drive/include
+tests_protocol_serve_reader_LDADD = frontend/lib/libfront.la $(CMOCKA_LIBS)
+TESTS += tests/protocol/guest.sh
+EXTRA_DIST += tests/protocol/guest.sh

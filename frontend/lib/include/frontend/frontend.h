@@ -94,6 +94,9 @@ int xo_front_fd(const struct xo_front *front);
 /* Goes on with whatever can go on: handshake, responses, time-outs. 0, or -errno when the front is lost. */
 int xo_front_step(struct xo_front *front);
 
+/* Waits until there is something to do, at most `ms` milliseconds. */
+void xo_front_sleep(const struct xo_front *front, unsigned int ms);
+
 enum xo_front_state xo_front_state(const struct xo_front *front);
 
 /* Steps until connected with at least one unit ready: 0; -ETIMEDOUT, -EPROTO, -ENXIO: xo_front_error(). */
