@@ -27,15 +27,6 @@ tests_protocol_test_pci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libba
 tests_protocol_config_dump_SOURCES = tests/protocol/config_dump.c $(RIG_SOURCES)
 tests_protocol_config_dump_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_config_dump_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
-EXTRA_PROGRAMS += tests/protocol/exec-direct
-tests_protocol_exec_direct_SOURCES = \
-	tests/protocol/exec/direct.c tests/protocol/exec/burner.c tests/protocol/exec/unit.h
-tests_protocol_exec_direct_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC) -I$(srcdir)/tools
-tests_protocol_exec_direct_LDADD = tools/libexec-server.la drive/virtual/libvirtual.la \
-	mmc/libmmc.la base/libbase.la
-EXTRA_DIST += tests/protocol/README
-TESTS += tests/protocol/exec.test
-EXTRA_DIST += tests/protocol/exec.test
 
 # The ring worker between a frontend, a launcher and drives that are all the test's.
 ring_stage = tests/protocol/ring/stage.c tests/protocol/ring/stage.h
@@ -54,3 +45,12 @@ EXTRA_DIST += tests/protocol/ioemu.test
 tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c
 tests_protocol_test_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
 tests_protocol_test_ioemu_LDADD = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+# The board: the controllers and the virtual burner under the qtest protocol (board.md).
+check_PROGRAMS += tests/protocol/board
+TESTS += tests/protocol/board.test
+EXTRA_DIST += tests/protocol/board.test tests/protocol/board_client.py tests/protocol/board.md
+tests_protocol_board_SOURCES = tests/protocol/board.c tests/protocol/rig.c tests/protocol/rig.h
+tests_protocol_board_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC) $(DRIVE_INC)
+tests_protocol_board_LDADD = ioemu/model/libmodel.la drive/virtual/libburner.la mmc/libmmc.la \
+	base/libbase.la $(JANSSON_LIBS) $(SGUTILS_LIBS)

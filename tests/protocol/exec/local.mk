@@ -10,7 +10,7 @@ EXTRA_PROGRAMS += tests/protocol/exec-direct
 tests_protocol_exec_direct_SOURCES = \
 	tests/protocol/exec/direct.c tests/protocol/exec/burner.c tests/protocol/exec/unit.h
 tests_protocol_exec_direct_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC) -I$(srcdir)/tools
-tests_protocol_exec_direct_LDADD = tools/libexec-server.la drive/virtual/libvirtual.la \
+tests_protocol_exec_direct_LDADD = tools/libexec-server.la drive/virtual/libburner.la \
 	mmc/libmmc.la base/libbase.la
 EXTRA_DIST += tests/protocol/README
 TESTS += tests/protocol/exec.test
