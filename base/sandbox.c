@@ -202,6 +202,11 @@ int xo_sandbox_enter(const struct xo_sandbox *sandbox)
 #ifdef XO_SANITIZERS_ON
 	sandboxed = 1;
 #endif
+	r = sandbox->start_threads ? sandbox->start_threads(sandbox->priv) : 0;
+	if (r) {
+		xo_error("sandbox: cannot start a thread: %d", r);
+		return r;
+	}
 	r = load_filter(sandbox);
 	if (r)
 		xo_error("sandbox: the system call filter was refused: %d", r);

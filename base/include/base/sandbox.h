@@ -16,6 +16,13 @@ struct xo_sandbox {
 	size_t syscall_count;
 	const unsigned long *ioctls; /* request numbers allowed; none: no ioctl at all */
 	size_t ioctl_count;
+	/*
+	 * Called between the change of user and the filter (NULL: not), for threads: capabilities
+	 * are a thread's own, so one that was started before would have kept them, while the
+	 * filter reaches all. Not 0: the sandbox is not entered.
+	 */
+	int (*start_threads)(void *priv);
+	void *priv;
 };
 
 /*
