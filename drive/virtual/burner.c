@@ -335,6 +335,14 @@ int xo_burner_eject(struct xo_unit *unit, bool force)
 	return 0;
 }
 
+void xo_burner_save(struct xo_unit *unit)
+{
+	struct vb *vb = to_vb(unit);
+
+	vb->region->saved_generation = valid_state(vb)->generation - 1;
+	tell_host(vb);
+}
+
 bool xo_burner_loaded(const struct xo_unit *unit)
 {
 	return valid_state((const struct vb *)unit)->disc.media != XO_MEDIA_NONE;

@@ -64,6 +64,9 @@ int xo_burner_insert(struct xo_unit *unit, int sectors_fd, const char *json, siz
  */
 int xo_burner_eject(struct xo_unit *unit, bool force);
 
+/* Gives the description of the disc to the host again, if there is one. */
+void xo_burner_save(struct xo_unit *unit);
+
 /* Whether a disc is in the drive, as after xo_burner_new on a former state. */
 bool xo_burner_loaded(const struct xo_unit *unit);
 
