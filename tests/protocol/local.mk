@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+include tests/protocol/drive/local.mk
 include tests/protocol/exec/local.mk
 include tests/protocol/front/local.mk
 

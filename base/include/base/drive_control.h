@@ -30,14 +30,15 @@
  * The ledger (fd 5) is xo_ledger_create(XO_DRIVE_REGION_SIZE), one for as long
  * as the drive is configured. A process that ended is replaced by the same
  * argv, the same ledger, and duplicates of the same descriptors; then the
- * launcher sends "add-link" for each link again (same id; the geometry and the
- * domain must be the same), and "insert" with "again". Only start a successor
- * when the predecessor is dead (waitpid or pidfd): a command that still runs in
- * the drive keeps it alive, and its result is in the ledger by then.
+ * launcher sends, in this order, "insert" with "again" if a disc is in the
+ * burner (commands wait for it), and "add-link" for each link (same id; the geometry and the
+ * domain must be the same). Only start a successor when the predecessor is dead (waitpid or
+ * pidfd): a command that still runs in the drive keeps it alive, and its result
+ * is in the ledger by then.
  *
- * The process ends when its control channel ends (status 0) or by "shutdown".
- * A restarted launcher fetches its end (fd 4), its links and files back from
- * this process by pidfd_getfd and asks "query". Exit status 2: argv or the
+ * The process ends by "shutdown" (status 0). It outlives the launcher, whose end of the
+ * channel it holds itself (fd 4): a successor fetches that, and the links and files, from this
+ * process by pidfd_getfd and asks "query". Exit status 2: argv or the
  * descriptors are wrong: do not restart.
  *
  * Commands. Each is answered in order, except those marked (waits), which are
@@ -48,17 +49,19 @@
  *			 "path": "vscsi"|"vcd"|"ahci"|"ide", "slots": N, "slot-size": N,
  *			 "resume": BOOL}		2 descriptors: server end of the socket, arena
  *	ID: 1 to 2^31-1, the launcher's choice, never used twice in the life of the ledger.
- *	Takes the lease if nobody has it: {"lease": LEASE, "max-transfer": BYTES}; LEASE is as in
- *	"query", seen from this link by "yours": "held" | "next" (when the drive has been drained)
+ *	Takes the lease if nobody has it: {"lease": STANDING, "holder": ID, "max-transfer": BYTES};
+ *	STANDING (as "yours" in "query"): "held" | "next" (has it when the drive has been drained)
  *	| "waiting" (somebody else has it: every command of this link but INQUIRY and REQUEST SENSE
  *	is answered 02/3A/00; gets it when all before it are gone). A launcher that does not
  *	want a waiting link removes it.
  *	A link with the uuid of the holder and another domid inherits (reboot, migration) at once;
  *	what the former left behind is undone first, unless "resume" (default false) says that the guest
  *	goes on where it was. Same uuid and same domid: a second path of one guest: it waits.
- * remove-link		{"link": ID, "force": BOOL}
- *	"Busy" without force while a command runs or a write session is open. With force its
- *	queued commands are dropped; the command in the drive goes on and the lease drains. {"lease": LEASE}.
+ * remove-link		{"link": ID, "force": BOOL, "resume": BOOL}
+ *	"Busy" without force while a command of its runs or a write session is open. With force its
+ *	queued commands are dropped; the command in the drive goes on and the lease drains:
+ *	{"lease": LEASE as in "query"}. "resume" (default false): an heir that waits goes on where this one
+ *	was (a migration that failed). A link that is not known is removed already: no error.
  *	The launcher may forget the link at once; its id must not come back.
  * query		{}
  *	{"name": …, "bottom": "device"|"burner", "path": …, "mode": …, "generation": N,
@@ -73,10 +76,12 @@
  *	            "fd": N, "arena-fd": N}, …],	the descriptors' numbers here, for pidfd_getfd
  *	 "device-fd": N, "disc-fd": N,	likewise; -1: has none
  *	 "counters": {"commands": N, "in-bytes": N, "out-bytes": N, "checks": N, "transport-errors": N,
- *	              "replayed": N, "duplicates": N, "split": N, "polls": N, "burner-commands": N}}
- * insert (waits)	{"again": BOOL}		burner only; 2 descriptors: sector file, description (JSON, read from 0)
- *	{} or "Busy" (the tray holds a disc) or "InvalidDescription". "again": as after a restart.
- *	The sector file is open read-write, or read-only for a disc that must not change.
+ *	              "replayed": N, "duplicates": N, "split": N, "refused": N, "polls": N, "handovers": N, "burner-commands": N}}
+ * insert (waits)	{"again": BOOL}		burner only; 1 or 2 descriptors: sector file, description
+ *	(JSON, read from 0; without it: a finished data disc, as an ISO file is).
+ *	{} or "Busy" (the tray holds a disc, the door is locked) or "InvalidDescription". "again": as after a
+ *	restart; the description is not read. The sector file is open read-write, or read-only for
+ *	a disc that must not change.
  * eject (waits)	{"force": BOOL}		{} or "Busy" (door locked: an eject request is raised instead)
  *	Burner: the tray opens. Device: START STOP UNIT, after PREVENT ALLOW 0 with force.
  * query-description (waits)	{}	burner only: {"disc": BOOL}, and if true 1 descriptor: the text

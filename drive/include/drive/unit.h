@@ -13,6 +13,8 @@
 
 #include "base/link.h"
 
+struct xo_journal;
+
 /* One packet command on its way down, and its result on the way up. */
 struct xo_command {
 	/* in */
@@ -24,6 +26,9 @@ struct xo_command {
 	uint8_t *data; /* in the arena: the client may change it at any time; parse only copies */
 	uint64_t id; /* unique in the drive's life and the same when repeated after a restart */
 	const char *client; /* name for messages */
+	bool read_only; /* the client may not write */
+	struct xo_journal
+		*journal; /* of the command's slot (drive/journal.h); NULL: none is kept */
 	/* out */
 	uint8_t status; /* SAM status */
 	uint8_t transport; /* enum xo_transport */
