@@ -119,6 +119,23 @@ static int32_t invisible_nwa(const struct vb *vb)
 	return start;
 }
 
+/*
+ * RT, Blank and Packet/Inc (MMC-6 6.27.3.8 to .10) mean something else on each medium: a
+ * DVD+R fragment has RT once it is in the table of contents zones, BD-R is always incremental.
+ */
+static unsigned int track_status(const struct vb *vb, unsigned int state, bool blank)
+{
+	unsigned int bits = blank ? 0x40 : 0;
+
+	if (state == XO_TRACK_RESERVED)
+		bits |= 0x80;
+	if (vb->s->disc.media == XO_MEDIA_DVD_PLUS_R && state == XO_TRACK_CLOSED)
+		bits |= 0x80;
+	if (vb->s->disc.media == XO_MEDIA_BD_R)
+		bits |= 0x20;
+	return bits;
+}
+
 static void put_invisible(struct vb *vb, uint8_t *data)
 {
 	const struct xo_disc *disc = &vb->s->disc;
@@ -126,7 +143,7 @@ static void put_invisible(struct vb *vb, uint8_t *data)
 	uint32_t room = start < disc->capacity ? disc->capacity - start : 0;
 
 	data[5] = vb_is_cd(vb) ? vb->s->page[VB_PAGE_05][3] & 0x0f : 7;
-	data[6] = 0x41; /* blank; mode 1 */
+	data[6] = (uint8_t)(track_status(vb, XO_TRACK_OPEN, true) | 1);
 	data[7] = room ? 1 : 0; /* NWA_V */
 	xo_put_be32(data + 8, start);
 	xo_put_be32(data + 12, (uint32_t)invisible_nwa(vb));
@@ -155,8 +172,7 @@ static void put_track(struct vb *vb, const struct xo_disc_track *track, uint8_t 
 	data[5] = track->control;
 	if (!vb_is_cd(vb))
 		data[5] = 7; /* DVD and BD: as MMC-6 6.27.3.6 wants it */
-	data[6] = (uint8_t)(data_mode(track) | (track->written ? 0 : 0x40) |
-			    (track->state == XO_TRACK_RESERVED ? 0x80 : 0));
+	data[6] = (uint8_t)(track_status(vb, track->state, !track->written) | data_mode(track));
 	xo_put_be32(data + 8, track->start);
 	if (track->state != XO_TRACK_CLOSED && track->written < size) {
 		data[7] |= 1; /* NWA_V */
@@ -264,8 +280,8 @@ static void formattable(struct vb *vb, struct xo_writer *w)
 	if (disc->media != XO_MEDIA_BD_R || disc->track_count || disc->formatted ||
 	    disc->capacity <= BD_SPARE)
 		return;
-	format_descriptor(w, disc->capacity - BD_SPARE, 0x00 << 2, 2048);
-	format_descriptor(w, disc->capacity - BD_SPARE, 0x32 << 2 | 1, 2048); /* SRM - POW */
+	format_descriptor(w, disc->capacity - BD_SPARE, 0x00 << 2, BD_SPARE / 32);
+	format_descriptor(w, disc->capacity - BD_SPARE, 0x32 << 2 | 1, 0); /* SRM - POW */
 }
 
 uint32_t vb_read_format_capacities(struct vb *vb)

@@ -19,8 +19,29 @@ static uint32_t unreadable(struct vb *vb, uint32_t lba)
 }
 
 /*
+ * DVD: what lies between two sessions (closure and intro, border zones) is recorded,
+ * with zeros, and programs read over it. CD: lead-out and lead-in are no data.
+ */
+static uint32_t gap_run(struct vb *vb, uint32_t lba, uint32_t count)
+{
+	const struct xo_disc *disc = &vb->s->disc;
+
+	if (vb_medium(vb)->family != XO_FAMILY_DVD)
+		return 0;
+	for (uint32_t i = 1; i < disc->track_count; i++) {
+		const struct xo_disc_track *before = &disc->track[i - 1];
+		uint32_t start = disc->track[i].start;
+
+		if (before->session < disc->track[i].session &&
+		    lba >= before->start + before->size && lba < start)
+			return XO_MIN(count, start - lba);
+	}
+	return 0;
+}
+
+/*
  * How many blocks from lba on lie together, at most count. *track: theirs (NULL on
- * a medium that is one field of blocks). 0: none can be read.
+ * a medium that is one field of blocks, or between sessions). 0: none can be read.
  */
 static uint32_t readable_run(struct vb *vb, uint32_t lba, uint32_t count,
 			     const struct xo_disc_track **track)
@@ -38,7 +59,7 @@ static uint32_t readable_run(struct vb *vb, uint32_t lba, uint32_t count,
 		return 0;
 	*track = vb_track_at(vb, (int32_t)lba);
 	if (!*track)
-		return 0;
+		return gap_run(vb, lba, count);
 	end = (int64_t)(*track)->start + (*track)->written;
 	if (lba < (*track)->start - (*track)->stored_pregap)
 		end = (*track)->start - (*track)->stored_pregap; /* a pause without data */
