@@ -24,10 +24,11 @@ tools_libexec_server_la_LIBADD = base/libbase.la
 bin_PROGRAMS += xenoptic
 xenoptic_SOURCES = \
 	tools/xenoptic.c \
+	tools/disc.c tools/disc.h \
 	tools/cli/client.c tools/cli/client.h \
 	tools/cli/list.c tools/cli/list.h
-xenoptic_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools \
+xenoptic_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC) -I$(srcdir)/tools \
 	-DXO_CONTROL_SOCKET='"$(runstatedir)/xenoptic/control.sock"' -DXO_VERSION='"$(PACKAGE_VERSION)"'
 xenoptic_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-xenoptic_LDADD = $(JANSSON_LIBS)
+xenoptic_LDADD = drive/libdisc.la $(JANSSON_LIBS)
 include tools/guest/local.mk

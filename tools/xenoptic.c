@@ -9,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/list.h"
+#include "disc.h"
 
 struct subcommand {
 	const char *name;
@@ -169,6 +170,8 @@ static int disc_eject(struct xo_cli *cli, int argc, char **argv)
 
 static int run_disc(struct xo_cli *cli, int argc, char **argv)
 {
+	if (argc > 1 && (!strcmp(argv[0], "new") || !strcmp(argv[0], "info")))
+		return disc_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[0], "insert"))
 		return disc_insert(cli, argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[0], "eject"))
@@ -232,8 +235,11 @@ static const struct subcommand subcommands[] = {
 	  "gives a running guest a drive; DOMAIN is an id, a name or a UUID", run_attach },
 	{ "detach", "DOMAIN [DEVICE] [--force]",
 	  "takes it away; --force also in the middle of a burn", run_detach },
-	{ "disc", "insert DRIVE PATH [--read-only] | eject DRIVE [--force]",
-	  "puts a disc into a virtual drive, or opens the tray", run_disc },
+	{ "disc",
+	  "new FILE --type cd-r|dvd+r|bd-r [--size N] | info FILE [--json] | "
+	  "insert DRIVE PATH [--read-only] | eject DRIVE [--force]",
+	  "makes a blank disc, tells what is on one, puts it into a virtual drive, opens the tray",
+	  run_disc },
 	{ "events", "", "prints what happens as JSON, a line each", run_events },
 	{ "control", "COMMAND [JSON]", "any command of the daemon's control socket", run_control },
 	{ "help", "", "this", run_help },

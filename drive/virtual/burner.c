@@ -348,6 +348,13 @@ bool xo_burner_loaded(const struct xo_unit *unit)
 	return valid_state((const struct vb *)unit)->disc.media != XO_MEDIA_NONE;
 }
 
+ssize_t xo_burner_describe(const struct xo_unit *unit, char *text, size_t size)
+{
+	const struct xo_disc *disc = &valid_state((const struct vb *)unit)->disc;
+
+	return disc->media == XO_MEDIA_NONE ? -ENOENT : xo_disc_print(disc, text, size);
+}
+
 uint64_t xo_burner_commands(const struct xo_unit *unit)
 {
 	return valid_state((const struct vb *)unit)->commands;

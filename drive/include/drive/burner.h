@@ -16,6 +16,8 @@
 #ifndef XO_DRIVE_BURNER_H
 #define XO_DRIVE_BURNER_H
 
+#include <sys/types.h>
+
 #include "drive/unit.h"
 
 /* Bytes that a burner's region needs; aligned to 64. */
@@ -69,6 +71,9 @@ void xo_burner_save(struct xo_unit *unit);
 
 /* Whether a disc is in the drive, as after xo_burner_new on a former state. */
 bool xo_burner_loaded(const struct xo_unit *unit);
+
+/* The disc's description as it is now, as save_description gets it. Its length, -ENOENT or -ENOSPC. */
+ssize_t xo_burner_describe(const struct xo_unit *unit, char *text, size_t size);
 
 /* Commands that were carried out, each id once: the proof of "exactly once". */
 uint64_t xo_burner_commands(const struct xo_unit *unit);
