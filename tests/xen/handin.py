@@ -12,6 +12,7 @@ import testbed
 
 HERE = testbed.HERE
 TOP = HERE.parent.parent
+TOOLS = ("guest", "sgkill")
 print_lock = threading.Lock()
 
 
@@ -47,6 +48,10 @@ def collect(root, staged, initrd):
     for name in ("start", "lib.sh"):
         shutil.copy(HERE / name, root)
     shutil.copytree(HERE / "tests", root / "tests")
+    (root / "bin").mkdir()
+    for tool in TOOLS:
+        source = HERE / "tools" / (tool + ".c")
+        subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-o", root / "bin" / tool, source], check=True)
     if staged:
         shutil.copy(staged, root / "stage.tar")
     if initrd:

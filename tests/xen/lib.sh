@@ -3,7 +3,7 @@
 # What tests in Dom0 are written with. A test runs under `set -eE` in an empty folder of its own; what it started
 # through these functions is ended afterwards, so that the next test on a real Dom0 finds nothing.
 
-XO_LIB=${XO_LIB:-/usr/lib/xenoptic-test}
+XO_BIN=$XO_ROOT/bin
 XO_GUESTS=()
 XO_UNDO=()
 
@@ -68,11 +68,11 @@ guest_console() {
 	wait_until 30 xenstore-exists "/local/domain/$domid/console/tty" || fail "guest $name has no console"
 	wait_until 10 eval "tty=\$(xenstore-read /local/domain/$domid/console/tty) && [ -n \"\$tty\" ]"
 	tty=$(xenstore-read "/local/domain/$domid/console/tty")
-	"$XO_LIB/guest" serve "$tty" "$PWD/$name.sock" "$XO_LOGS/console-$name.log" </dev/null >/dev/null 2>&1 &
+	"$XO_BIN/guest" serve "$tty" "$PWD/$name.sock" "$XO_LOGS/console-$name.log" </dev/null >/dev/null 2>&1 &
 	echo $! >"$name.pid"
 	disown $!
 	wait_until 5 [ -S "$name.sock" ] || fail "console of $name"
-	timeout "${2:-180}" "$XO_LIB/guest" run "$PWD/$name.sock" true || {
+	timeout "${2:-180}" "$XO_BIN/guest" run "$PWD/$name.sock" true || {
 		tail -n 30 "$XO_LOGS/console-$name.log" >&2
 		fail "guest $name did not come up"
 	}
@@ -82,14 +82,14 @@ guest_console() {
 guest() {
 	local name=$1
 	shift
-	"$XO_LIB/guest" run "$PWD/$name.sock" "$*"
+	"$XO_BIN/guest" run "$PWD/$name.sock" "$*"
 }
 
 # guest_bg NAME COMMAND…: the same in the background; BG is the client, and killing it kills the command in the guest.
 guest_bg() {
 	local name=$1
 	shift
-	"$XO_LIB/guest" run "$PWD/$name.sock" "$*" &
+	"$XO_BIN/guest" run "$PWD/$name.sock" "$*" &
 	BG=$!
 }
 
@@ -112,23 +112,26 @@ guest_gone() { ! xl domid "$1" >/dev/null 2>&1 && ! xl list | grep -q '(null)'; 
 
 XO_IQN=iqn.2000-01.test.xenoptic
 
-# tgt_drive N [MIB]: the tgt daemon's DVD+R burner number N, with a blank disc of MIB, through open-iscsi. Sets DRIVE
+# tgt_drive N: the tgt daemon's DVD+R burner number N, with a blank disc, through open-iscsi. Sets DRIVE
 # to its /dev/srN, DRIVE_SG to its /dev/sgN and DRIVE_DISC to the file behind the disc.
 tgt_drive() {
-	local n=$1 mib=${2:-64}
+	local n=$1
 	pidof tgtd >/dev/null || { systemctl start tgt 2>/dev/null || tgtd; }
 	wait_until 20 tgtadm --lld iscsi --mode target --op show
 	DRIVE_DISC=$PWD/disc$n.img
-	tgtimg --op new --device-type cd --type dvd+r --size "$mib" --file "$DRIVE_DISC" >/dev/null
+	tgtimg --op new --device-type cd --type dvd+r --file "$DRIVE_DISC" >/dev/null
 	tgtadm --lld iscsi --mode target --op new --tid "$n" --targetname "$XO_IQN:$n"
 	undo tgtadm --lld iscsi --mode target --op delete --force --tid "$n"
 	tgtadm --lld iscsi --mode logicalunit --op new --tid "$n" --lun 1 --device-type cd --backing-store "$DRIVE_DISC"
 	tgtadm --lld iscsi --mode target --op bind --tid "$n" --initiator-address ALL
+	modprobe iscsi_tcp
 	iscsiadm -m discoverydb -t sendtargets -p 127.0.0.1 --discover >/dev/null
 	tgt_login "$n"
 }
 
 tgt_login() {
+	# No pings, or rarely: a test may stop the daemon for a while.
+	iscsiadm -m node -T "$XO_IQN:$1" -p 127.0.0.1 --op update -n 'node.conn[0].timeo.noop_out_interval' -v 3600
 	iscsiadm -m node -T "$XO_IQN:$1" -p 127.0.0.1 --login >/dev/null
 	undo iscsiadm -m node -T "$XO_IQN:$1" -p 127.0.0.1 --logout
 	wait_until 30 tgt_find "$1" || fail "the burner of tgt did not appear"
@@ -144,6 +147,26 @@ tgt_find() {
 	link=$(readlink "/dev/disk/by-path/ip-127.0.0.1:3260-iscsi-$XO_IQN:$1-lun-1") || return 1
 	[ -b "/dev/${link##*/}" ] && echo "/dev/${link##*/}"
 }
+
+# tgt_eject N, tgt_insert N [FILE]: what a hand at the drive does. Between them the kernel must have seen the empty tray,
+# or it keeps the old size: tgt reports no event.
+tgt_eject() {
+	tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params online=0
+}
+
+tgt_insert() {
+	[ $# = 1 ] || tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --backing-store "$2"
+	tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params online=1
+}
+
+tgt_reload() {
+	tgt_eject "$1"
+	! blockdev --getsize64 "$(tgt_find "$1")" 2>/dev/null || fail "the empty drive was opened"
+	tgt_insert "$1"
+}
+
+# burn_xorriso DEVICE ISO
+burn_xorriso() { xorriso -as cdrecord -v dev="$1" -tao "$2" 2>&1 | tail -n 5; }
 
 # make_iso FILE MIB SEED: an ISO image of about that size, no two sectors alike.
 make_iso() {

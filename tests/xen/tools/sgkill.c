@@ -3,9 +3,10 @@
  * Measures what the ledger rests on: a process is killed (-9) while its SG_IO runs; does the command complete, and do
  * sg_io_hdr, sense and data, which lie in a memfd that another process holds, get filled in?
  *
- * usage: sgkill [-t] DEVICE RELEASE-COMMAND HEX-CDB LENGTH DATA-FILE
- * The child issues the CDB on DEVICE with a data-in buffer of LENGTH (0: none); -t from a second thread. When it sleeps
- * uninterruptibly in the ioctl the parent kills it, runs RELEASE-COMMAND (which lets the drive go on), waits for the
+ * usage: sgkill [-t] DEVICE HOLD-COMMAND RELEASE-COMMAND HEX-CDB LENGTH DATA-FILE
+ * DEVICE is opened, then HOLD-COMMAND makes the drive stop answering. The child issues the CDB with a data-in buffer of
+ * LENGTH (0: none); -t from a second thread. When it sleeps uninterruptibly in the ioctl the parent kills it, runs
+ * RELEASE-COMMAND, which lets the drive go on, waits for the
  * child's end, prints what the memfd holds and writes its data to DATA-FILE. Exits 0 if the result is there.
  */
 #include <fcntl.h>
@@ -125,17 +126,12 @@ static pid_t start(bool threaded)
 	_exit(3);
 }
 
+/* Bytes up to the last that differs from the filling. */
 static unsigned int filled(const unsigned char *p, unsigned int n)
 {
-	unsigned int k = 0;
-
-	for (unsigned int i = 0; i < n; i += 512)
-		for (unsigned int j = i; j < i + 512 && j < n; j++)
-			if (p[j] != FILL) {
-				k += 512;
-				break;
-			}
-	return k;
+	while (n && p[n - 1] == FILL)
+		n--;
+	return n;
 }
 
 int main(int argc, char **argv)
@@ -147,12 +143,16 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	argv += threaded;
-	if (argc - threaded != 6)
+	if (argc - threaded != 7)
 		return 2;
-	length = (unsigned int)strtoul(argv[4], NULL, 0);
+	length = (unsigned int)strtoul(argv[5], NULL, 0);
 	device = open(argv[1], O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (device < 0 || length > DATA_MAX || prepare(argv[3], length) < 0) {
+	if (device < 0 || length > DATA_MAX || prepare(argv[4], length) < 0) {
 		perror(argv[1]);
+		return 2;
+	}
+	if (system(argv[2]) != 0) {
+		printf("%s failed\n", argv[2]);
 		return 2;
 	}
 	pid = start(threaded);
@@ -170,8 +170,8 @@ int main(int argc, char **argv)
 		printf("the process is gone before its command ended\n");
 		return 1;
 	}
-	if (system(argv[2]) != 0)
-		printf("%s failed\n", argv[2]);
+	if (system(argv[3]) != 0)
+		printf("%s failed\n", argv[3]);
 	waitpid(pid, &status, 0);
 	printf("ended %.1f s after the kill, by signal %d\n", now() - killed,
 	       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
@@ -180,13 +180,13 @@ int main(int argc, char **argv)
 	       cell->hdr.resid, cell->hdr.sb_len_wr);
 	for (int i = 0; i < cell->hdr.sb_len_wr && i < 18; i++)
 		printf(" %02x", cell->sense[i]);
-	printf("\nmemfd: %u of %u data bytes changed\n", filled(cell->data, length), length);
+	printf("\nmemfd: %u of %u data bytes filled in\n", filled(cell->data, length), length);
 	fflush(stdout);
 	if (cell->hdr.status == 0xee || cell->hdr.host_status == 0xeeee)
 		return 1;
-	out = open(argv[5], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	out = open(argv[6], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (out < 0 || write(out, cell->data, length) != (ssize_t)length) {
-		perror(argv[5]);
+		perror(argv[6]);
 		return 1;
 	}
 	return 0;
