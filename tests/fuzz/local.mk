@@ -59,3 +59,17 @@ tests_fuzz_fuzz_ahci_CPPFLAGS = $(tests_fuzz_replay_ahci_CPPFLAGS)
 tests_fuzz_fuzz_ahci_LDADD = $(tests_fuzz_replay_ahci_LDADD)
 tests_fuzz_fuzz_ahci_LDFLAGS = $(FUZZER_LINK)
 endif
+
+FUZZ_RING = tests/fuzz/fuzz_ring.c tests/unit/ring_rig.c tests/unit/ring_rig.h
+check_PROGRAMS += tests/fuzz/replay_ring
+TESTS += tests/fuzz/replay_ring
+tests_fuzz_replay_ring_SOURCES = tests/fuzz/replay.c $(FUZZ_RING)
+tests_fuzz_replay_ring_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC) -I$(srcdir)/tests/unit
+tests_fuzz_replay_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_ring
+tests_fuzz_fuzz_ring_SOURCES = $(FUZZ_RING)
+tests_fuzz_fuzz_ring_CPPFLAGS = $(tests_fuzz_replay_ring_CPPFLAGS)
+tests_fuzz_fuzz_ring_LDADD = $(tests_fuzz_replay_ring_LDADD)
+tests_fuzz_fuzz_ring_LDFLAGS = $(FUZZER_LINK)
+endif

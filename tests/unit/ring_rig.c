@@ -219,6 +219,8 @@ static void drive_run(struct rig_world *world, unsigned int lun, unsigned int sl
 		reply->residual = request->length;
 		return;
 	}
+	if (world->blind)
+		return;
 	for (uint32_t i = 0; i < request->length && request->direction == XO_DIR_IN; i++)
 		data[i] = rig_pattern(i);
 	for (uint32_t i = 0; i < request->length && request->direction == XO_DIR_OUT; i++)
@@ -281,6 +283,7 @@ void rig_settle(struct rig *rig)
 		for (unsigned int i = 0; i < RIG_LUNS; i++)
 			if (rig->ring.luns[i].unsent)
 				xo_ring_writable(&rig->ring, &rig->ring.luns[i]);
+		more = more || rig->world->queued;
 		xo_ring_publish(&rig->ring);
 	} while (more);
 }

@@ -51,6 +51,7 @@ struct rig_world {
 		union xo_link_message message;
 	} queue[RIG_MESSAGES];
 	unsigned int queued;
+	bool blind; /* drives do not look at data */
 	unsigned int accept; /* messages until the socket is full; 0: never */
 	unsigned int lost;
 	unsigned int ring_pages;
