@@ -69,6 +69,7 @@ expect "raw, refused" 1 "SECURITY PROTOCOL OUT: Illegal Request, .*nvalid comman
 
 expect "read" 0 "read 0.9 MB|read 1.[0-9] MB" read -o "$lb_dir/copy"
 cmp "$lb_dir/copy" "$lb_dir/iso" || lb_fail "read: another image"
+# shellcheck disable=SC2162 # our subcommand
 { run "read" && cmp "$lb_dir/out" "$lb_dir/iso"; } || lb_fail "read to stdout"
 expect "read to nowhere" 1 "No such file" read -o /no/such/folder/file
 expect "a full disk" 1 "No space left" read -o /dev/full

@@ -5,7 +5,6 @@
  * the device. Runs in the loopback with domain 1.
  */
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,153 +13,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "fake_backend.h"
+#include "rig.h"
 #include "base/bytes.h"
 #include "base/loop.h"
-
-#define UNIT FAKE_BACKEND "/vscsi-devs/dev-0"
-#define OUR_UNIT FAKE_FRONTEND "/vscsi-devs/dev-0"
-
-struct rig {
-	struct fake fake;
-	struct xo_front *front;
-	unsigned int done; /* completions */
-	struct xo_front_command *order[32];
-	uint8_t transport[32];
-};
-
-/* Time is real until a test says that hours have passed. */
-static uint64_t skipped;
-uint64_t __real_xo_now_ns(void);
-uint64_t __wrap_xo_now_ns(void);
-uint64_t __wrap_xo_now_ns(void)
-{
-	return __real_xo_now_ns() + skipped;
-}
-
-/* Lets the front do what it can, until nothing comes for a moment. */
-static void settle(struct rig *rig)
-{
-	struct pollfd fd = { .fd = xo_front_fd(rig->front), .events = POLLIN };
-
-	for (int i = 0; i < 200 && poll(&fd, 1, 60) > 0; i++)
-		(void)xo_front_step(rig->front);
-}
-
-/* Steps the front until the frontend's state is `state`. */
-static void expect_state(struct rig *rig, unsigned int state)
-{
-	struct pollfd fd = { .fd = xo_front_fd(rig->front), .events = POLLIN };
-
-	for (int i = 0; i < 200; i++) {
-		if (fake_read(&rig->fake, FAKE_FRONTEND, "state") == state)
-			return;
-		(void)poll(&fd, 1, 50);
-		(void)xo_front_step(rig->front);
-	}
-	fail_msg("frontend in state %u, not %u: %s", fake_read(&rig->fake, FAKE_FRONTEND, "state"),
-		 state, xo_front_error(rig->front));
-}
-
-static void open_front(struct rig *rig, const struct xo_front_options *options)
-{
-	char *error = NULL;
-	int r = xo_front_new(&rig->front, options, &error);
-
-	if (r < 0)
-		fail_msg("xo_front_new: %d: %s", r, error ? error : "");
-}
-
-/* The handshake as xenopticd does it, up to state 4 on both sides. */
-static void handshake(struct rig *rig)
-{
-	fake_state(&rig->fake, XenbusStateInitWait);
-	expect_state(rig, XenbusStateInitialised);
-	fake_connect(&rig->fake);
-	fake_unit_state(&rig->fake, XenbusStateInitialised);
-	fake_state(&rig->fake, XenbusStateConnected);
-	expect_state(rig, XenbusStateConnected);
-	assert_int_equal(fake_read(&rig->fake, OUR_UNIT, "state"), XenbusStateConnected);
-	fake_unit_state(&rig->fake, XenbusStateConnected);
-}
-
-static void start(struct rig *rig, unsigned int sg_grant, const struct xo_front_options *options)
-{
-	fake_new(&rig->fake, sg_grant);
-	open_front(rig, options);
-	handshake(rig);
-	assert_int_equal(xo_front_wait(rig->front, 5), 0);
-}
-
-static int setup(void **state)
-{
-	static const struct xo_front_options options = { .type = "vscsi", .slots = 8 };
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	skipped = 0;
-	start(rig, 128, &options);
-	*state = rig;
-	return 0;
-}
-
-static int setup_reconnecting(void **state)
-{
-	static const struct xo_front_options options = { .type = "vscsi", .reconnect = true };
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	start(rig, 128, &options);
-	*state = rig;
-	return 0;
-}
-
-static int setup_empty(void **state)
-{
-	*state = calloc(1, sizeof(struct rig));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	if (rig->fake.xs) {
-		fake_state(&rig->fake, XenbusStateClosed);
-		xo_front_free(rig->front);
-		fake_free(&rig->fake);
-	}
-	free(rig);
-	return 0;
-}
-
-static void note_done(struct xo_front_command *command)
-{
-	struct rig *rig = command->priv;
-
-	assert_in_range(rig->done, 0, 31);
-	rig->transport[rig->done] = command->transport;
-	rig->order[rig->done++] = command;
-}
-
-static struct xo_front_command *submit(struct rig *rig, uint8_t opcode, uint8_t direction,
-				       uint32_t length)
-{
-	struct xo_front_command *command = xo_front_take(rig->front);
-
-	assert_non_null(command);
-	command->cdb[0] = opcode;
-	command->cdb_length = 10;
-	command->direction = direction;
-	command->length = length;
-	command->done = note_done;
-	command->priv = rig;
-	assert_int_equal(xo_front_submit(command), 0);
-	return command;
-}
-
-static void take(struct rig *rig, struct vscsiif_request *request)
-{
-	assert_true(fake_take(&rig->fake, request));
-}
 
 /* ---- what a request looks like ---- */
 
@@ -171,8 +26,8 @@ static void request_is_what_vscsiif_says(void **state)
 	struct vscsiif_request request;
 	struct vscsiif_response response = { 0 };
 
-	command = submit(rig, 0x28, XO_DIR_IN, 2048);
-	take(rig, &request);
+	command = rig_submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_take(rig, &request);
 	assert_int_equal(request.act, VSCSIIF_ACT_SCSI_CDB);
 	assert_int_equal(request.cmd_len, 10);
 	assert_int_equal(request.cmnd[0], 0x28);
@@ -194,7 +49,7 @@ static void request_is_what_vscsiif_says(void **state)
 	response.sense_buffer[2] = 0x03;
 	response.residual_len = 2034;
 	fake_put(&rig->fake, &response);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(rig->done, 1);
 	assert_memory_equal(command->data, "from the drive", 14);
 	assert_int_equal(command->status, 2);
@@ -210,12 +65,12 @@ static void no_data_no_segments(void **state)
 	struct rig *rig = *state;
 	struct vscsiif_request request;
 
-	xo_front_give(submit(rig, 0x00, XO_DIR_NONE, 0)); /* in flight: not given back */
-	take(rig, &request);
+	xo_front_give(rig_submit(rig, 0x00, XO_DIR_NONE, 0)); /* in flight: not given back */
+	rig_take(rig, &request);
 	assert_int_equal(request.nr_segments, 0);
 	assert_int_equal(request.sc_data_direction, 3);
 	fake_good(&rig->fake, &request);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(rig->done, 1);
 	xo_front_give(rig->order[0]);
 }
@@ -237,19 +92,19 @@ static void data_of_every_size(void **state)
 		command->cdb_length = 10;
 		command->direction = XO_DIR_OUT;
 		command->length = sizes[i];
-		command->done = note_done;
+		command->done = rig_note_done;
 		command->priv = rig;
 		for (uint32_t j = 0; j < sizes[i]; j++)
 			command->data[j] = (uint8_t)(j * 7 + j / 4096 + i);
 		assert_int_equal(xo_front_submit(command), 0);
-		take(rig, &request);
+		rig_take(rig, &request);
 		assert_int_equal(request.nr_segments & VSCSIIF_SG_GRANT,
 				 sizes[i] > 26 * 4096 ? VSCSIIF_SG_GRANT : 0);
 		assert_int_equal(fake_copy(&rig->fake, &request, data, 128 << 10, false), sizes[i]);
 		for (uint32_t j = 0; j < sizes[i]; j++)
 			assert_int_equal(data[j], (uint8_t)(j * 7 + j / 4096 + i));
 		fake_good(&rig->fake, &request);
-		settle(rig);
+		rig_settle(rig);
 		xo_front_give(command);
 	}
 	assert_int_equal(rig->done, XO_ARRAY_SIZE(sizes));
@@ -262,7 +117,7 @@ static void limits_are_the_backends(void **state)
 	struct rig *rig = *state;
 	struct xo_front_command *command;
 
-	start(rig, 0, &options);
+	rig_start(rig, 0, &options);
 	assert_int_equal(xo_front_max_transfer(rig->front), 26 * 4096);
 	command = xo_front_take(rig->front);
 	command->cdb_length = 10;
@@ -304,13 +159,13 @@ static void several_at_once_in_any_order(void **state)
 	for (int round = 0; round < 20; round++) {
 		rig->done = 0;
 		for (int i = 0; i < 8; i++)
-			commands[i] = submit(rig, 0x28, XO_DIR_IN, 4096);
+			commands[i] = rig_submit(rig, 0x28, XO_DIR_IN, 4096);
 		assert_null(xo_front_take(rig->front));
 		for (int i = 0; i < 8; i++)
-			take(rig, &requests[i]);
+			rig_take(rig, &requests[i]);
 		for (int i = 7; i >= 0; i--)
 			fake_good(&rig->fake, &requests[i]);
-		settle(rig);
+		rig_settle(rig);
 		assert_int_equal(rig->done, 8);
 		for (int i = 0; i < 8; i++) {
 			assert_ptr_equal(rig->order[i], commands[7 - i]);
@@ -322,13 +177,13 @@ static void several_at_once_in_any_order(void **state)
 static void abort_names_its_target(void **state)
 {
 	struct rig *rig = *state;
-	struct xo_front_command *command = submit(rig, 0x28, XO_DIR_IN, 2048);
+	struct xo_front_command *command = rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	struct vscsiif_request request, abort;
 	struct vscsiif_response response = { .rslt = XEN_VSCSIIF_RSLT_HOST_ABORT << 16 };
 
 	assert_int_equal(xo_front_abort(command), 0);
-	take(rig, &request);
-	take(rig, &abort);
+	rig_take(rig, &request);
+	rig_take(rig, &abort);
 	assert_int_equal(abort.act, VSCSIIF_ACT_SCSI_ABORT);
 	assert_int_equal(abort.ref_rqid, request.rqid);
 	assert_int_equal(abort.id, 2);
@@ -338,16 +193,16 @@ static void abort_names_its_target(void **state)
 	response.rqid = abort.rqid;
 	response.rslt = XEN_VSCSIIF_RSLT_RESET_SUCCESS;
 	fake_put(&rig->fake, &response);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(rig->done, 1);
 	assert_int_equal(command->transport, XO_TRANSPORT_ABORTED);
 	assert_int_equal(xo_front_abort(command), -ENOENT);
 	xo_front_give(command);
 	assert_int_equal(xo_front_reset(rig->front, 0), 0);
-	take(rig, &request);
+	rig_take(rig, &request);
 	assert_int_equal(request.act, VSCSIIF_ACT_SCSI_RESET);
 	fake_good(&rig->fake, &request);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(xo_front_state(rig->front), XO_FRONT_CONNECTED);
 }
 
@@ -356,7 +211,7 @@ static void abort_names_its_target(void **state)
 /* The device is closed, everything in flight has ended, and the message says why. */
 static void expect_broken(struct rig *rig, unsigned int completions, const char *why)
 {
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(xo_front_state(rig->front), XO_FRONT_BROKEN);
 	assert_int_equal(rig->done, completions);
 	assert_non_null(strstr(xo_front_error(rig->front), why));
@@ -372,8 +227,8 @@ static void wrong_id(void **state)
 	struct vscsiif_request request;
 
 	for (int i = 0; i < 3; i++)
-		submit(rig, 0x28, XO_DIR_IN, 2048);
-	take(rig, &request);
+		rig_submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_take(rig, &request);
 	request.rqid = (uint16_t)(request.rqid + 0x20); /* the same slot, another time */
 	fake_good(&rig->fake, &request);
 	expect_broken(rig, 3, "was not made");
@@ -386,8 +241,8 @@ static void id_out_of_range(void **state)
 	struct rig *rig = *state;
 	struct vscsiif_request request;
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
-	take(rig, &request);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_take(rig, &request);
 	request.rqid |= 0x1f;
 	fake_good(&rig->fake, &request);
 	expect_broken(rig, 1, "was not made");
@@ -398,8 +253,8 @@ static void id_of_a_free_slot(void **state)
 	struct rig *rig = *state;
 	struct vscsiif_request request;
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
-	take(rig, &request);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_take(rig, &request);
 	request.rqid ^= 1;
 	fake_good(&rig->fake, &request);
 	expect_broken(rig, 1, "was not made");
@@ -410,9 +265,9 @@ static void repeated_id(void **state)
 	struct rig *rig = *state;
 	struct vscsiif_request request;
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
-	submit(rig, 0x28, XO_DIR_IN, 2048);
-	take(rig, &request);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_take(rig, &request);
 	fake_good(&rig->fake, &request);
 	fake_good(&rig->fake, &request);
 	expect_broken(rig, 2, "was not made");
@@ -425,7 +280,7 @@ static void unasked_answer_to_an_abort(void **state)
 	struct rig *rig = *state;
 	struct vscsiif_request request = { .rqid = XO_FRONT_SLOTS_MAX };
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	fake_good(&rig->fake, &request);
 	expect_broken(rig, 1, "was not made");
 }
@@ -434,7 +289,7 @@ static void producer_overrun(void **state)
 {
 	struct rig *rig = *state;
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	fake_overrun(&rig->fake, 2);
 	expect_broken(rig, 1, "more requests");
 }
@@ -443,7 +298,7 @@ static void producer_backwards(void **state)
 {
 	struct rig *rig = *state;
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	fake_overrun(&rig->fake, (unsigned int)-1);
 	expect_broken(rig, 1, "more requests");
 }
@@ -451,16 +306,16 @@ static void producer_backwards(void **state)
 static void absurd_lengths_are_cut(void **state)
 {
 	struct rig *rig = *state;
-	struct xo_front_command *command = submit(rig, 0x28, XO_DIR_IN, 2048);
+	struct xo_front_command *command = rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	struct vscsiif_response response = { .residual_len = UINT32_MAX,
 					     .sense_len = 255,
 					     .rslt = 0x00ff0002 };
 	struct vscsiif_request request;
 
-	take(rig, &request);
+	rig_take(rig, &request);
 	response.rqid = request.rqid;
 	fake_put(&rig->fake, &response);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(rig->done, 1);
 	assert_int_equal(command->residual, 2048);
 	assert_int_equal(command->sense_length, VSCSIIF_SENSE_BUFFERSIZE);
@@ -475,7 +330,7 @@ static void events_without_responses(void **state)
 
 	for (int i = 0; i < 100; i++)
 		fake_notify(&rig->fake);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(xo_front_state(rig->front), XO_FRONT_CONNECTED);
 }
 
@@ -487,7 +342,7 @@ static void rubbish(void **state)
 	unsigned int seed = 1;
 
 	for (int i = 0; i < 4; i++)
-		submit(rig, 0x28, XO_DIR_IN, 2048);
+		rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	for (int i = 0; i < 64 && xo_front_state(rig->front) == XO_FRONT_CONNECTED; i++) {
 		for (size_t j = 0; j < sizeof(response); j++) {
 			seed = seed * 1103515245 + 12345;
@@ -496,7 +351,7 @@ static void rubbish(void **state)
 		fake_put(&rig->fake, &response);
 		(void)xo_front_step(rig->front);
 	}
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(xo_front_state(rig->front), XO_FRONT_BROKEN);
 	assert_int_equal(rig->done, 4);
 	for (unsigned int i = 0; i < rig->done; i++)
@@ -508,12 +363,12 @@ static void rubbish(void **state)
 static void backend_closes_with_commands_in_flight(void **state)
 {
 	struct rig *rig = *state;
-	struct xo_front_command *command = submit(rig, 0x28, XO_DIR_IN, 2048);
+	struct xo_front_command *command = rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 
 	fake_disconnect(&rig->fake);
 	fake_write(&rig->fake, FAKE_BACKEND, "error", "drive on fire");
 	fake_state(&rig->fake, XenbusStateClosing);
-	expect_state(rig, XenbusStateClosed);
+	rig_expect_state(rig, XenbusStateClosed);
 	assert_int_equal(rig->done, 1);
 	assert_int_equal(command->transport, XO_TRANSPORT_NO_CONNECT);
 	assert_int_equal(command->residual, 2048);
@@ -532,21 +387,21 @@ static void reconnects_when_the_backend_comes_back(void **state)
 
 	for (int i = 0; i < 3; i++) {
 		rig->done = 0;
-		submit(rig, 0x28, XO_DIR_IN, 2048);
+		rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 		fake_disconnect(&rig->fake);
 		fake_state(&rig->fake, XenbusStateClosing);
-		settle(rig);
+		rig_settle(rig);
 		fake_unit_state(&rig->fake, XenbusStateInitialising);
 		fake_state(&rig->fake, XenbusStateClosed);
-		expect_state(rig, XenbusStateInitialising);
+		rig_expect_state(rig, XenbusStateInitialising);
 		assert_int_equal(rig->done, 1);
 		xo_front_give(rig->order[0]);
-		handshake(rig);
+		rig_handshake(rig);
 		assert_int_equal(xo_front_wait(rig->front, 5), 0);
-		xo_front_give(submit(rig, 0x28, XO_DIR_IN, 2048));
-		take(rig, &request);
+		xo_front_give(rig_submit(rig, 0x28, XO_DIR_IN, 2048));
+		rig_take(rig, &request);
 		fake_good(&rig->fake, &request);
-		settle(rig);
+		rig_settle(rig);
 		assert_int_equal(rig->done, 2);
 		xo_front_give(rig->order[1]);
 	}
@@ -559,16 +414,16 @@ static void made_anew(void **state)
 {
 	struct rig *rig = *state;
 
-	submit(rig, 0x28, XO_DIR_IN, 2048);
+	rig_submit(rig, 0x28, XO_DIR_IN, 2048);
 	fake_disconnect(&rig->fake);
 	fake_unit_state(&rig->fake, XenbusStateInitialising);
 	fake_state(&rig->fake, XenbusStateInitialising);
 	fake_write(&rig->fake, FAKE_FRONTEND, "state", "1");
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(rig->done, 1);
 	assert_int_equal(rig->transport[0], XO_TRANSPORT_NO_CONNECT);
 	xo_front_give(rig->order[0]);
-	handshake(rig);
+	rig_handshake(rig);
 	assert_int_equal(xo_front_wait(rig->front, 5), 0);
 }
 
@@ -578,11 +433,11 @@ static void closes_in_order(void **state)
 
 	/* The backend follows 5 with 5: only then are pages taken away, then state 6. */
 	xo_handshake_close(rig->front, XO_PHASE_CLOSING);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "state"), XenbusStateClosing);
 	fake_disconnect(&rig->fake);
 	fake_state(&rig->fake, XenbusStateClosing);
-	expect_state(rig, XenbusStateClosed);
+	rig_expect_state(rig, XenbusStateClosed);
 }
 
 /* A program was killed in any state; the next one undoes what it left. */
@@ -599,13 +454,13 @@ static void after_a_predecessor(void **state)
 		fake_state(&rig->fake, XenbusStateConnected);
 		assert_int_equal(xo_front_new(&rig->front, &options, &error), 0);
 		if (strcmp(left[i], "6") != 0) {
-			expect_state(rig, XenbusStateClosing);
+			rig_expect_state(rig, XenbusStateClosing);
 			fake_state(&rig->fake, XenbusStateClosing);
 		}
-		expect_state(rig, XenbusStateClosed);
+		rig_expect_state(rig, XenbusStateClosed);
 		fake_state(&rig->fake, XenbusStateClosed);
-		expect_state(rig, XenbusStateInitialising);
-		handshake(rig);
+		rig_expect_state(rig, XenbusStateInitialising);
+		rig_handshake(rig);
 		assert_int_equal(xo_front_wait(rig->front, 5), 0);
 		fake_state(&rig->fake, XenbusStateClosed);
 		xo_front_free(rig->front);
@@ -645,7 +500,7 @@ static void nobody_answers(void **state)
 	struct rig *rig = *state;
 
 	fake_new(&rig->fake, 128);
-	open_front(rig, &options);
+	rig_open(rig, &options);
 	assert_int_equal(xo_front_wait(rig->front, 1), -ETIMEDOUT);
 	assert_non_null(strstr(xo_front_error(rig->front), "is xenopticd running"));
 }
@@ -656,12 +511,12 @@ static void unit_refused(void **state)
 	struct rig *rig = *state;
 
 	fake_new(&rig->fake, 128);
-	open_front(rig, &options);
+	rig_open(rig, &options);
 	fake_state(&rig->fake, XenbusStateInitWait);
-	expect_state(rig, XenbusStateInitialised);
+	rig_expect_state(rig, XenbusStateInitialised);
 	fake_connect(&rig->fake);
 	fake_unit_state(&rig->fake, XenbusStateClosed);
-	fake_write(&rig->fake, UNIT, "error", "the drive is in use by another guest");
+	fake_write(&rig->fake, RIG_UNIT, "error", "the drive is in use by another guest");
 	fake_state(&rig->fake, XenbusStateConnected);
 	assert_int_equal(xo_front_wait(rig->front, 5), -ENXIO);
 	assert_non_null(strstr(xo_front_error(rig->front), "in use by another guest"));
@@ -677,13 +532,13 @@ static void units_come_and_go(void **state)
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-3/p-dev", "/dev/sr1");
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-3/state", "1");
 	fake_state(&rig->fake, XenbusStateReconfiguring);
-	expect_state(rig, XenbusStateReconfiguring);
+	rig_expect_state(rig, XenbusStateReconfiguring);
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-3/state", "3");
 	fake_state(&rig->fake, XenbusStateReconfigured);
-	expect_state(rig, XenbusStateConnected);
+	rig_expect_state(rig, XenbusStateConnected);
 	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "vscsi-devs/dev-3/state"), 4);
 	fake_state(&rig->fake, XenbusStateConnected);
-	settle(rig);
+	rig_settle(rig);
 	units = xo_front_units(rig->front, &count);
 	assert_int_equal(count, 2);
 	assert_int_equal(units[1].id, 5);
@@ -692,11 +547,11 @@ static void units_come_and_go(void **state)
 
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-3/state", "5");
 	fake_state(&rig->fake, XenbusStateReconfiguring);
-	expect_state(rig, XenbusStateReconfiguring);
+	rig_expect_state(rig, XenbusStateReconfiguring);
 	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "vscsi-devs/dev-3/state"), 6);
 	assert_true(xs_rm(rig->fake.xs, XBT_NULL, FAKE_BACKEND "/vscsi-devs/dev-3"));
 	fake_state(&rig->fake, XenbusStateReconfigured);
-	expect_state(rig, XenbusStateConnected);
+	rig_expect_state(rig, XenbusStateConnected);
 	xo_front_units(rig->front, &count);
 	assert_int_equal(count, 1);
 }
@@ -718,8 +573,8 @@ static void absurd_nodes(void **state)
 	}
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-x/v-dev", "0:0:1:0");
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-0/p-dev", "a\nb\033[31m");
-	open_front(rig, &options);
-	handshake(rig);
+	rig_open(rig, &options);
+	rig_handshake(rig);
 	assert_int_equal(xo_front_max_transfer(rig->front), 26 * 4096);
 	units = xo_front_units(rig->front, &count);
 	assert_in_range(count, 1, XO_FRONT_UNITS_MAX);
@@ -731,27 +586,27 @@ static void absurd_nodes(void **state)
 
 static void hours_pass(struct rig *rig)
 {
-	skipped += UINT64_C(30) * 3600 * 1000000000;
+	rig_skipped += UINT64_C(30) * 3600 * 1000000000;
 	xo_front_overdue(rig->front);
-	settle(rig);
+	rig_settle(rig);
 }
 
 static void silence_is_aborted_reset_and_ended(void **state)
 {
 	struct rig *rig = *state;
-	struct xo_front_command *command = submit(rig, 0x00, XO_DIR_NONE, 0);
+	struct xo_front_command *command = rig_submit(rig, 0x00, XO_DIR_NONE, 0);
 	struct vscsiif_request request, next;
 
-	take(rig, &request);
+	rig_take(rig, &request);
 	xo_front_overdue(rig->front);
 	assert_false(fake_take(&rig->fake, &next)); /* not yet */
 	hours_pass(rig);
-	take(rig, &next);
+	rig_take(rig, &next);
 	assert_int_equal(next.act, VSCSIIF_ACT_SCSI_ABORT);
 	assert_int_equal(next.ref_rqid, request.rqid);
 	fake_good(&rig->fake, &next);
 	hours_pass(rig);
-	take(rig, &next);
+	rig_take(rig, &next);
 	assert_int_equal(next.act, VSCSIIF_ACT_SCSI_RESET);
 	assert_int_equal(rig->done, 0);
 	hours_pass(rig);
@@ -761,8 +616,9 @@ static void silence_is_aborted_reset_and_ended(void **state)
 	xo_front_give(command);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-#define TEST_EMPTY(function) cmocka_unit_test_setup_teardown(function, setup_empty, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, rig_setup, rig_teardown)
+#define TEST_EMPTY(function) \
+	cmocka_unit_test_setup_teardown(function, rig_setup_empty, rig_teardown)
 
 int main(void)
 {
@@ -786,7 +642,7 @@ int main(void)
 		TEST(rubbish),
 		TEST(backend_closes_with_commands_in_flight),
 		cmocka_unit_test_setup_teardown(reconnects_when_the_backend_comes_back,
-						setup_reconnecting, teardown),
+						rig_setup_reconnecting, rig_teardown),
 		TEST(made_anew),
 		TEST(closes_in_order),
 		TEST_EMPTY(after_a_predecessor),
