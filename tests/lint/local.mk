@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The lints that need no other tool than Python; ./check runs all of this folder.
-TESTS += tests/lint/layering tests/lint/source
+# Who may use what holds at every commit; ./check runs all of this folder.
+TESTS += tests/lint/layering
 EXTRA_DIST += check build-aux/packages .clang-format .clang-tidy \
 	tests/lint/compile-commands tests/lint/cppcheck tests/lint/format tests/lint/layering \
 	tests/lint/scripts tests/lint/source tests/lint/tidy
