@@ -86,6 +86,7 @@ static const struct feature features[] = {
 	{ XO_FEATURE_CD_TRACK_AT_ONCE, 2, false, CD_R, .length = 4, .data = { 0x44, 0, 0x3f, 0x01 } },
 	/* BUF, SAO, test write, R-W; the longest cue sheet */
 	{ XO_FEATURE_CD_MASTERING, 0, false, CD_R, .length = 4, .data = { 0x65, 0, 0x10, 0 } },
+	{ XO_FEATURE_BD_R_POW, 0, false, BD_R, .length = 4, .data = { 0 } },
 	{ XO_FEATURE_BD_READ, 0, false, BDS, .length = 28, .data = { 0, 0, 0, 0, 0, 0, 0, 0x1e, 0, 0, 0, 0x1e } },
 	{ XO_FEATURE_BD_WRITE, 0, false, BD_R, .length = 20, .data = { 0, 0, 0, 0, 0, 0, 0, 0x1e } },
 	{ XO_FEATURE_POWER_MANAGEMENT, 0, true, ALWAYS, .length = 0 },
@@ -100,6 +101,8 @@ static bool is_current(const struct vb *vb, const struct feature *feature)
 {
 	if (feature->current == ALWAYS)
 		return true;
+	if (feature->code == XO_FEATURE_BD_R_POW && !vb_has_pow(vb))
+		return false;
 	return !vb->s->tray_open && feature->current >> vb->s->disc.media & 1 &&
 	       vb->s->disc.media != XO_MEDIA_NONE;
 }

@@ -71,6 +71,17 @@ static void put_cd_limits(struct vb *vb, uint8_t *data)
 	put_lead(data + 20, open, (int32_t)vb->s->disc.capacity);
 }
 
+/* How often pseudo-overwrite can still be used (table 386): as often as one likes. */
+static void pow_resources(struct vb *vb)
+{
+	uint8_t data[16] = { 0, 14, 0x40 };
+
+	xo_put_be32(data + 4, 65536);
+	xo_put_be32(data + 8, 65536);
+	xo_put_be32(data + 12, 65536);
+	vb_reply(vb, data, sizeof(data), xo_get_be16(vb->command->cdb + 7));
+}
+
 uint32_t vb_read_disc_information(struct vb *vb)
 {
 	const uint8_t *cdb = vb->command->cdb;
@@ -80,7 +91,11 @@ uint32_t vb_read_disc_information(struct vb *vb)
 	uint32_t last = XO_MAX(track_numbers(vb), first);
 	uint8_t data[34] = { 0, 32 };
 
-	if (cdb[1] & 7) /* track and POW resources: not in this drive */
+	if ((cdb[1] & 7) == 2 && vb_has_pow(vb)) {
+		pow_resources(vb);
+		return 0;
+	}
+	if (cdb[1] & 7) /* track resources: not in this drive */
 		return vb_bad_cdb(vb, 1, 2);
 	data[2] = (uint8_t)((vb_medium(vb)->erasable ? 0x10 : 0) | last_session_status(vb) << 2 |
 			    disc_status(disc));
@@ -262,7 +277,7 @@ uint32_t vb_read_capacity(struct vb *vb)
 	return 0;
 }
 
-/* Formats of a blank BD-R (MMC-6 6.24.3.3): with the usual spare areas, and SRM without POW. */
+/* Formats of a blank BD-R (MMC-6 6.24.3.3), with the usual spare areas. */
 #define BD_SPARE 393216u /* blocks: 768 MiB, as drives choose by default */
 
 static void format_descriptor(struct xo_writer *w, uint32_t blocks, unsigned int type,
@@ -281,7 +296,7 @@ static void formattable(struct vb *vb, struct xo_writer *w)
 	    disc->capacity <= BD_SPARE)
 		return;
 	format_descriptor(w, disc->capacity - BD_SPARE, 0x00 << 2, BD_SPARE / 32);
-	format_descriptor(w, disc->capacity - BD_SPARE, 0x32 << 2 | 1, 0); /* SRM - POW */
+	format_descriptor(w, disc->capacity - BD_SPARE, 0x32 << 2, 0); /* SRM + POW */
 }
 
 uint32_t vb_read_format_capacities(struct vb *vb)

@@ -159,6 +159,7 @@ uint32_t vb_blank(struct vb *vb)
 	return XO_SENSE_CANNOT_WRITE_INCOMPATIBLE_FORMAT;
 }
 
+/* Format types of BD-R (MMC-6 6.4.2.3.9): sub-type 0 is SRM with pseudo-overwrite, 1 without. */
 #define FORMAT_BD_FULL 0x00u
 #define FORMAT_BD_R_SRM 0x32u
 
@@ -170,18 +171,14 @@ static uint32_t format_bd_r(struct vb *vb, uint32_t blocks, unsigned int type, u
 		return XO_SENSE_COMMAND_SEQUENCE;
 	if (type != FORMAT_BD_FULL && type != FORMAT_BD_R_SRM)
 		return vb_bad_parameter(vb, 8, 7);
-	/*
-	 * SRM with pseudo-overwrite (0) is what growisofs asks for without looking at the
-	 * feature. It gets SRM, and no feature that says more. RRM it would have to notice.
-	 */
 	if (type == FORMAT_BD_R_SRM && sub > 1)
-		return vb_bad_parameter(vb, 8, 1);
+		return vb_bad_parameter(vb, 8, 1); /* RRM */
 	blocks -= blocks % vb_medium(vb)->ecc_blocks;
 	if (!blocks || blocks > disc->capacity)
 		return vb_bad_parameter(vb, 4, -1);
 	disc->capacity = blocks;
 	disc->formatted = true;
-	disc->format_type = (uint8_t)type;
+	disc->format_type = (uint8_t)(type << 2 | sub);
 	vb_changed(vb);
 	return 0;
 }

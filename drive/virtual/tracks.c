@@ -39,6 +39,14 @@ unsigned int vb_profile(const struct vb *vb)
 	return profiles[vb->s->disc.media];
 }
 
+bool vb_has_pow(const struct vb *vb)
+{
+	const struct xo_disc *disc = &vb->s->disc;
+
+	return disc->media == XO_MEDIA_BD_R && disc->formatted && !(disc->format_type & 3) &&
+	       !disc->finished;
+}
+
 uint32_t vb_align(const struct vb *vb, uint32_t lba)
 {
 	uint32_t ecc = vb_medium(vb)->ecc_blocks;

@@ -204,6 +204,7 @@ void vb_close_track(struct vb *vb, struct xo_disc_track *track);
 void vb_close_session(struct vb *vb, bool finish);
 uint32_t vb_align(const struct vb *vb, uint32_t lba);
 bool vb_is_cd(const struct vb *vb);
+bool vb_has_pow(const struct vb *vb); /* a BD-R that was formatted for pseudo-overwrite */
 unsigned int vb_profile(const struct vb *vb);
 
 /* mode.c */

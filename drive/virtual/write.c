@@ -185,14 +185,45 @@ static bool fits_track(struct vb *vb, const struct xo_disc_track *track, const s
 	return as.mode == track->mode && as.sector_size == track->sector_size;
 }
 
+/*
+ * Pseudo-overwrite (MMC-6 4.4.5.5): blocks of a BD-R that were recorded may be written
+ * again. The drive would put them elsewhere and remember; in a file they stay in place.
+ */
+static const struct xo_disc_track *overwritten_track(const struct vb *vb, const struct target *to)
+{
+	const struct xo_disc *disc = &vb->s->disc;
+
+	for (uint32_t i = 0; vb_has_pow(vb) && i < disc->track_count; i++) {
+		const struct xo_disc_track *track = &disc->track[i];
+
+		if (to->lba >= track->start &&
+		    xo_range_within(to->lba - track->start, to->count, track->written))
+			return track;
+	}
+	return NULL;
+}
+
+static uint32_t overwrite(struct vb *vb, const struct xo_disc_track *track, const struct target *to)
+{
+	int r = vb_store(vb, track, to->lba, to->count, to->data, to->block_type);
+
+	if (r)
+		return write_failed(vb, r, to->lba);
+	vb->transferred = to->count * to->block;
+	return 0;
+}
+
 /* Track-at-once on CD, incremental on DVD and BD: always at a track's next writable address. */
 static uint32_t write_sequential(struct vb *vb, const struct target *to)
 {
+	const struct xo_disc_track *recorded = overwritten_track(vb, to);
 	bool invisible;
 	struct xo_disc_track *track = track_for(vb, to->lba, &invisible);
 	uint32_t kcq;
 	int r;
 
+	if (recorded)
+		return overwrite(vb, recorded, to);
 	if (!track && !invisible)
 		return vb_fail_at(vb, XO_SENSE_INVALID_WRITE_ADDRESS, to->lba);
 	kcq = check_room(vb, track, to);

@@ -178,7 +178,9 @@ static void dvd_reserved_and_sessions(void **state)
 
 static void bd_appends_tracks(void **state)
 {
-	static const uint8_t format[] = { 0, 2, 0, 8, 0x00, 0xb4, 0x74, 0x00, 0xc9, 0, 0, 0 };
+	static const uint8_t format[] = {
+		0, 2, 0, 8, 0x00, 0xb4, 0x74, 0x00, 0xc9, 0, 0, 0
+	}; /* no POW */
 	struct kit kit;
 
 	(void)state;
@@ -199,12 +201,34 @@ static void bd_appends_tracks(void **state)
 	kit_close(&kit);
 }
 
+static void bd_pseudo_overwrite(void **state)
+{
+	static const uint8_t format[] = { 0, 2, 0, 8, 0x00, 0xb4, 0x74, 0x00, 0x00, 0, 0, 0 };
+	struct kit kit;
+
+	(void)state;
+	kit_open_with(&kit, XO_MEDIA_BD_R, 0);
+	assert_int_equal(kit_write(&kit, 0, 32, 2048, 1), 0);
+	assert_int_equal(kit_write(&kit, 16, 16, 2048, 2), XO_SENSE_INVALID_WRITE_ADDRESS);
+	kit_close(&kit);
+	kit_open_with(&kit, XO_MEDIA_BD_R, 0);
+	assert_int_equal(kit_out(&kit, "04 11 00 00 00 00", format, sizeof(format)), 0);
+	assert_int_equal(kit_write(&kit, 0, 64, 2048, 1), 0);
+	assert_int_equal(kit_none(&kit, "5b 00 01 00 00 01 00 00 00 00"), 0);
+	assert_int_equal(kit_write(&kit, 16, 16, 2048, 2), 0);
+	assert_int_equal(next_writable(&kit), 64);
+	kit_check_read(&kit, 0, 16, 1);
+	kit_check_read(&kit, 16, 16, 2);
+	kit_check_read(&kit, 32, 32, 1);
+	kit_close(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cd_tao_multisession), cmocka_unit_test(cd_sao_is_the_iso),
 		cmocka_unit_test(cd_audio_by_read_cd), cmocka_unit_test(dvd_reserved_and_sessions),
-		cmocka_unit_test(bd_appends_tracks),
+		cmocka_unit_test(bd_appends_tracks),   cmocka_unit_test(bd_pseudo_overwrite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

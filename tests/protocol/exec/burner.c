@@ -76,9 +76,10 @@ int xo_test_unit_open(const char *file, struct xo_unit **unit)
 {
 	static struct xo_burner_host host = { .save_description = save_description };
 	size_t size = (xo_burner_region_size() + 63) / 64 * 64;
-	void *region = aligned_alloc(64, size); /* kept until the process ends */
+	static void *region __attribute__((used)); /* kept until the process ends */
 	int r;
 
+	region = aligned_alloc(64, size);
 	if (!region)
 		return -ENOMEM;
 	memset(region, 0, size);
