@@ -218,8 +218,7 @@ static void offered(void *priv, const json_t *data, const char *error_class, con
 {
 	struct reference *reference = priv;
 	struct xo_drive *drive = reference->drive;
-	const json_t *lease = json_object_get(data, "lease");
-	const char *yours = json_string_value(json_object_get(lease, "yours"));
+	const char *lease = json_string_value(json_object_get(data, "lease"));
 	struct xo_attachment *attachment;
 	char text[512];
 
@@ -238,9 +237,7 @@ static void offered(void *priv, const json_t *data, const char *error_class, con
 		xo_drive_advance(drive);
 		return;
 	}
-	json_decref(drive->lease);
-	drive->lease = json_deep_copy(lease);
-	if (yours && !strcmp(yours, "waiting")) {
+	if (lease && !strcmp(lease, "waiting")) {
 		say_holder(drive, text, sizeof(text));
 		refuse(attachment, text);
 		return;

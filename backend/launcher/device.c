@@ -174,17 +174,18 @@ static void read_frontend(struct xo_device *device)
 	device->facts.frontend = now;
 	if (now == XO_XENBUS_UNKNOWN && !xo_store_domain_exists(device->all->store, device->domid))
 		device->gone = true;
-	if (now != XO_XENBUS_INITIALISING || before == now)
+	if (now != XO_XENBUS_INITIALISING)
 		return;
-	/* It begins anew: what went wrong with its last connection is forgotten. */
-	if (before != XO_XENBUS_UNKNOWN && (device->facts.failed || device->close_asked)) {
+	/* It begins: what went wrong with its last connection is forgotten. */
+	if (device->facts.failed) {
 		device->facts.failed = false;
-		device->close_asked = false;
 		device->error[0] = '\0';
 		write_error_node(device, NULL);
 	}
-	if (before != XO_XENBUS_UNKNOWN)
-		xo_units_retry(device, NULL);
+	if (before == now || before == XO_XENBUS_UNKNOWN)
+		return;
+	device->close_asked = false;
+	xo_units_retry(device, NULL);
 }
 
 static void read_backend(struct xo_device *device)

@@ -426,6 +426,8 @@ static void adopt_unit(struct xo_device *device, const json_t *lun)
 		unit->attachment = xo_attachment_claim(device->all->drives, link, device->domid,
 						       client, xo_unit_attached, unit);
 	if (unit->attachment) {
+		snprintf(unit->attachment->uuid, sizeof(unit->attachment->uuid), "%s",
+			 device->uuid);
 		unit->facts.attach = XO_ATTACH_HELD;
 		return;
 	}

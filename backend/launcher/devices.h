@@ -38,6 +38,7 @@ struct xo_devices {
 	bool rescan;
 	char root[64]; /* /local/domain/OWN/backend/optical */
 	void (*event)(void *priv, const char *event, json_t *data); /* `data` is consumed */
+	void (*domain_gone)(void *priv); /* a device's domain is no more */
 	void *priv;
 };
 

@@ -478,6 +478,7 @@ int xo_drives_adopt(struct xo_drives *drives, const char *name, const char *cook
 	}
 	drive->worker->ready = json_is_true(json_object_get(query, "ready"));
 	drive->worker->starts = 1;
+	json_decref(drive->lease); /* an event may have come first */
 	drive->lease = json_deep_copy(json_object_get(query, "lease"));
 	adopt_bottom(drive, query);
 	json_array_foreach (json_object_get(query, "links"), i, link)

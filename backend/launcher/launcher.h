@@ -20,6 +20,7 @@ struct xo_launcher {
 	struct xo_drives drives;
 	struct xo_devices devices;
 	struct xo_server server;
+	uv_timer_t clean_timer;
 	bool stop_workers; /* at the end */
 	int lock_fd; /* of the run directory */
 	int result;

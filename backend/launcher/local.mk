@@ -57,3 +57,6 @@ TESTS += tests/unit/test_launcher
 tests_unit_test_launcher_SOURCES = tests/unit/test_launcher.c
 tests_unit_test_launcher_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
 tests_unit_test_launcher_LDADD = backend/launcher/liblauncher.la base/libbase.la $(CMOCKA_LIBS)
+
+TESTS += tests/protocol/launcher.test
+EXTRA_DIST += tests/protocol/launcher.test tests/protocol/launcher/cases.py tests/protocol/launcher/rig.py

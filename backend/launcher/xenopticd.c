@@ -25,6 +25,8 @@
 #include "state.h"
 #include "toolstack.h"
 
+#define CLEAN_AGAIN_MS 1000
+
 enum {
 	OPT_CONFIG = 256,
 	OPT_RUN_DIR,
@@ -184,14 +186,35 @@ static void device_event(void *priv, const char *event, json_t *data)
 	xo_server_event(&launcher->server, event, data);
 }
 
+static void clean_later(uv_timer_t *timer)
+{
+	struct xo_launcher *launcher = timer->data;
+
+	xo_toolstack_clean(&launcher->store);
+}
+
+/* What is left of dead domains goes, now, and what dies while we look a little later. */
+static void clean(struct xo_launcher *launcher)
+{
+	if (!launcher->config.toolstack)
+		return;
+	xo_toolstack_clean(&launcher->store);
+	uv_timer_start(&launcher->clean_timer, clean_later, CLEAN_AGAIN_MS, 0);
+}
+
+static void domain_gone(void *priv)
+{
+	clean(priv);
+}
+
 static void store_changed(void *priv, const char *path)
 {
 	struct xo_launcher *launcher = priv;
 
 	if (launcher->config.backend)
 		xo_devices_changed(&launcher->devices, path);
-	if (launcher->config.toolstack && !strcmp(path, "@releaseDomain"))
-		xo_toolstack_clean(&launcher->store);
+	if (!strcmp(path, "@releaseDomain"))
+		clean(launcher);
 }
 
 static void store_lost(void *priv)
@@ -280,6 +303,7 @@ static void init_parts(struct xo_launcher *launcher)
 		.workers = &launcher->workers,
 		.drives = &launcher->drives,
 		.event = device_event,
+		.domain_gone = domain_gone,
 		.priv = launcher,
 	};
 }
@@ -300,6 +324,8 @@ static int start(struct xo_launcher *launcher)
 		r = xo_devices_init(&launcher->devices);
 	if (r)
 		return r;
+	uv_timer_init(&launcher->loop, &launcher->clean_timer);
+	launcher->clean_timer.data = launcher;
 	found = xo_state_adopt(launcher->config.run_dir, &launcher->drives,
 			       launcher->config.backend ? &launcher->devices : NULL);
 	xo_point(XO_POINT_ADOPTED);

@@ -1,0 +1,602 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the launcher promises, one case each; see launcher.test."""
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+from rig import BUILD, DIR, Daemon, Failure, Frontend, Store, check, create, kill_and_wait, lbctl
+
+DOM0 = Store(f"{DIR}/socket")
+TUR = b"\0" * 6
+
+
+class Guest:
+    """A domain with an attached device, not yet connected."""
+
+    count = 0
+
+    def __init__(self, daemon, *options, name=None, drive=None):
+        Guest.count += 1
+        self.daemon = daemon
+        self.name = name or f"guest{Guest.count}"
+        self.drive = drive or f"virtual:drive{Guest.count}"
+        self.domid = create(self.name)
+        self.devid = daemon.attach(self.domid, f"drive={self.drive}", *options)
+        self.frontend = Frontend(self.domid, self.devid)
+        self.ring = ("ring", f"{self.domid}/{self.devid}")
+        self.disk = ("drive", self.drive)
+
+    def destroy(self):
+        self.frontend.close()
+        lbctl("destroy-domain", self.domid)
+        DOM0.wait(f"/local/domain/0/backend/optical/{self.domid}", None)
+
+
+def detach(guest, *options):
+    return subprocess.Popen(
+        [f"{BUILD}/xenoptic", "--socket", guest.daemon.socket, "detach", str(guest.domid), *options],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def connects_serves_and_detaches(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    check(front.store.read(front.backend + "/feature-sg-grant") == "128", "feature-sg-grant")
+    front.alive()
+    waiting = detach(guest)
+    front.backend_state(5)
+    front.alive()  # a driver that unbinds still sends commands
+    front.state(6)
+    check(waiting.wait() == 0, waiting.stderr.read())
+    check(DOM0.list(f"/local/domain/{guest.domid}/device/vscsi") == [], "frontend's nodes")
+    check(DOM0.read(front.backend) is None, "backend's nodes")
+    daemon.idle()
+    guest.destroy()
+
+
+def permissions_are_libxls(daemon):
+    guest = Guest(daemon)
+    domid = guest.domid
+    for node in ("", "/state", "/backend"):
+        found = DOM0.permissions(guest.frontend.base + node)
+        check(found == [f"n{domid}", "r0"], f"frontend {node}: {found}")
+    for node in ("", "/state", "/vscsi-devs/dev-0/p-dev", "/feature-sg-grant"):
+        found = DOM0.permissions(guest.frontend.backend + node)
+        check(found == ["n0", f"r{domid}"], f"backend {node}: {found}")
+    guest.destroy()
+
+
+def frontend_comes_back(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    for _ in range(3):
+        front.connect()
+        front.alive()
+        front.leave()
+        front.state(1)
+    front.connect()
+    front.state(1)  # it crashed and begins, without a word
+    front.connect()
+    front.alive()
+    front.tell_ring()  # kexec: nobody saw the states in between
+    front.state(3)
+    front.backend_state(4)
+    check(front.unit_state(0, 3, 4), "unit")
+    front.alive()
+    guest.destroy()
+    daemon.idle()
+
+
+RUBBISH = (
+    ("ring-ref", (None, "", "x", "-1", "4294967296", "99999999999999999999", "1 ", b"1\0", "\u00fc")),
+    ("event-channel", (None, "", "0", "-5", "131072", "0x10")),
+    ("protocol", ("", "x86_64-abi ", "mips-abi", "a" * 2000)),
+)
+
+
+def rubbish_closes_the_device_with_a_message(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    for node, values in RUBBISH:
+        for value in values:
+            front.backend_state(2)
+            front.tell_ring()
+            path = f"{front.base}/{node}"
+            if value is None:
+                front.store.rm(path)
+            else:
+                front.store.write(path, value)
+            front.state(3)
+            front.backend_state(5)
+            error = front.store.wait(front.backend + "/error", lambda v: v)
+            check(node in error, f"{node} = {value!r}: {error}")
+            front.state(6)
+            front.backend_state(6)
+            front.state(1)
+    # Well-formed, but no grant and no port of this guest.
+    for node, value in (("ring-ref", 4242), ("event-channel", 4242)):
+        front.backend_state(2)
+        front.tell_ring()
+        front.store.write(f"{front.base}/{node}", value)
+        front.state(3)
+        front.backend_state(5)
+        front.store.wait(front.backend + "/error", lambda v: v)
+        front.state(6)
+        front.backend_state(6)
+        front.state(1)
+    front.connect()
+    check(front.errors() == {}, "the error stays", front.errors())
+    front.alive()
+    guest.destroy()
+
+
+def states_that_are_none(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    for value in ("", "9", "-1", "99999999999", "four", b"4\0", "0", "8", "7", "2", "a" * 2000):
+        front.store.write(front.base + "/state", value)
+    front.store.rm(front.base + "/state")
+    front.backend_state(6)
+    front.state(1)
+    front.connect()
+    front.alive()
+    guest.destroy()
+
+
+def floods_of_states_cost_no_other_guest(daemon):
+    noisy, quiet = Guest(daemon), Guest(daemon)
+    quiet.frontend.connect()
+    for i in range(3000):
+        noisy.frontend.state(i % 10)
+    quiet.frontend.alive()
+    waiting = detach(quiet)
+    quiet.frontend.backend_state(5)
+    quiet.frontend.state(6)
+    check(waiting.wait() == 0, waiting.stderr.read())
+    noisy.frontend.state(6)
+    noisy.frontend.backend_state(6)
+    noisy.frontend.state(1)
+    noisy.frontend.connect()
+    noisy.frontend.alive()
+    noisy.destroy()
+    quiet.destroy()
+
+
+def add_unit(guest, number, drive, target):
+    base = f"{guest.frontend.backend}/vscsi-devs/dev-{number}"
+    DOM0.write(base + "/p-dev", drive)
+    DOM0.write(base + "/v-dev", f"0:0:{target}:0")
+    DOM0.write(base + "/state", 1)
+
+
+def frontend_hotplugs(front):
+    """xen-scsifront on Reconfiguring and Reconfigured."""
+    front.backend_state(7)
+    front.state(7)
+    front.backend_state(8)
+
+
+def units_come_and_go(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    add_unit(guest, 1, "virtual:second", 1)
+    frontend_hotplugs(front)
+    check(front.unit_state(1, 3, 6) == "3", "hot-plug", front.errors())
+    front.unit(4, 1)
+    front.state(4)
+    front.unit_state(1, 4)
+    front.backend_state(4)
+    front.alive((0, 1, 0))
+    front.alive()
+    add_unit(guest, 2, "/dev/none", 2)
+    front.unit_state(2, 6)
+    check("/dev/none" in front.store.read(front.backend + "/vscsi-devs/dev-2/error"), "reason")
+    DOM0.write(front.backend + "/vscsi-devs/dev-1/state", 5)
+    DOM0.write(front.backend + "/state", 7)
+    frontend_hotplugs(front)
+    front.unit_state(1, 6)
+    front.unit(6, 1)
+    front.state(4)
+    front.backend_state(4)
+    DOM0.rm(front.backend + "/vscsi-devs/dev-1")
+    DOM0.rm(front.backend + "/vscsi-devs/dev-2")
+    front.alive()
+    check(front.command(TUR, (0, 1, 0))[1] != 0, "the unit that went answers")
+    daemon.until(lambda: ("drive", "virtual:second") not in daemon.workers())
+    guest.destroy()
+
+
+def wrong_units_are_refused_alone(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    for number, (node, value) in enumerate((("v-dev", "0:0:0"), ("p-dev", "/etc/shadow"), ("mode", "w")), 1):
+        add_unit(guest, number, f"virtual:wrong{number}", number)
+        DOM0.write(f"{front.backend}/vscsi-devs/dev-{number}/{node}", value)
+    add_unit(guest, 4, "virtual:double", 0)  # the address of dev-0
+    front.connect()
+    for number in range(1, 5):
+        front.unit_state(number, 6)
+    check(len(front.errors()) == 4, "messages", front.errors())
+    front.alive()
+    guest.destroy()
+
+
+def busy_drive_is_refused_and_taken_later(daemon):
+    first = Guest(daemon, drive="virtual:shared")
+    first.frontend.connect()
+    domid = create("second")
+    refused = daemon.cli("attach", str(domid), "drive=virtual:shared")
+    check(refused.returncode == 1 and first.name in refused.stderr, refused.stderr)
+    check(DOM0.list(f"/local/domain/{domid}/device/vscsi") == [], "nodes of a refused device")
+    second = Guest(daemon, drive="virtual:other")
+    front = second.frontend
+    front.connect()
+    add_unit(second, 1, "virtual:shared", 1)
+    front.unit_state(1, 6)
+    check(first.name in front.errors()["vscsi-devs/dev-1/error"], front.errors())
+    first.destroy()
+    frontend_hotplugs(front)
+    front.unit_state(1, 3)
+    check(front.errors() == {}, front.errors())
+    front.unit(4, 1)
+    front.state(4)
+    front.unit_state(1, 4)
+    front.alive((0, 1, 0))
+    second.destroy()
+    lbctl("destroy-domain", domid)
+
+
+def to_waiting(front):
+    front.backend_state(2)
+
+
+def to_ring(front):
+    front.backend_state(2)
+    front.tell_ring()
+
+
+def to_initialised(front):
+    to_ring(front)
+    front.state(3)
+
+
+def to_connected(front):
+    front.connect()
+
+
+def to_command(front):
+    front.connect()
+    front.send()
+
+
+def to_closing(front):
+    front.connect()
+    front.state(5)
+
+
+def to_closed(front):
+    front.connect()
+    front.state(6)
+
+
+STEPS = (None, to_waiting, to_ring, to_initialised, to_connected, to_command, to_closing, to_closed)
+
+
+def guests_die_at_every_step(daemon):
+    for step in STEPS:
+        guest = Guest(daemon)
+        if step:
+            step(guest.frontend)
+        guest.destroy()
+    daemon.idle()
+
+
+def nodes_vanish_at_every_step(daemon):
+    """The toolstack takes the nodes away under a living guest."""
+    for step in STEPS:
+        guest = Guest(daemon)
+        if step:
+            step(guest.frontend)
+        DOM0.rm(guest.frontend.base)
+        DOM0.rm(guest.frontend.backend)
+        daemon.until(lambda: guest.ring not in daemon.workers() and guest.disk not in daemon.workers())
+        guest.destroy()
+
+
+def detach_without_a_driver(daemon):
+    guest = Guest(daemon)
+    check(detach(guest).wait() == 0, "a guest without a driver")
+    guest.destroy()
+    stubborn = Guest(daemon)
+    stubborn.frontend.connect()
+    forced = detach(stubborn, "--force")
+    check(forced.wait() == 0, forced.stderr.read())
+    check(DOM0.read(stubborn.frontend.backend) is None, "nodes")
+    stubborn.destroy()
+    daemon.idle()
+
+
+def workers_are_replaced(daemon):
+    guest = Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    for _ in range(10):
+        for worker in (guest.ring, guest.disk):
+            sent = [front.send() for _ in range(8)]
+            kill_and_wait(daemon.pid(*worker))
+            got = [front.receive() for _ in sent]
+            check(sorted(n for n, _, _ in got) == sorted(sent), "each command has one answer", sent, got)
+            check(all(host == 0 for _, _, host in got), "and it is the drive's", got)
+    check(front.backend_state(4), "the guest saw a state")
+    guest.destroy()
+
+
+def restarts_are_bounded():
+    daemon = Daemon(config="[xenopticd]\nrestart-limit = 2\nrestart-window = 1000\n").ready()
+    guest = Guest(daemon)
+    guest.frontend.connect()
+    for _ in range(3):
+        kill_and_wait(daemon.pid(*guest.ring))
+    guest.frontend.backend_state(5)
+    check("more than 2 times" in guest.frontend.errors()["error"], guest.frontend.errors())
+    other = Guest(daemon)
+    other.frontend.connect()
+    for _ in range(3):
+        kill_and_wait(daemon.pid(*other.disk))
+    other.frontend.unit_state(0, 5)
+    check("more than 2 times" in other.frontend.errors()["vscsi-devs/dev-0/error"], other.frontend.errors())
+    guest.destroy()
+    other.destroy()
+    daemon.stop()
+
+
+def workers_survive_the_launcher():
+    daemon = Daemon().ready()
+    guest, idle = Guest(daemon), Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    before = daemon.workers()
+    for _ in range(5):
+        sent = [front.send() for _ in range(8)]
+        daemon.kill()
+        got = [front.receive() for _ in sent]  # served without a launcher
+        check(all(not host for _, _, host in got), got)
+        daemon.start({"XENOPTIC_KILL": "launcher.adopted=1"})
+        daemon.process.wait()
+        daemon.start()
+        daemon.ready()
+        front.alive()
+    after = daemon.workers()
+    for worker in (guest.ring, guest.disk):
+        check(after[worker]["pid"] == before[worker]["pid"], f"{worker} was started again")
+        check(after[worker]["adopted"], f"{worker} is not adopted")
+    # What was adopted is replaced like any other, and keeps its promises.
+    for worker in (guest.ring, guest.disk):
+        sent = [front.send() for _ in range(8)]
+        kill_and_wait(daemon.pid(*worker))
+        got = [front.receive() for _ in sent]
+        check(sorted(n for n, _, _ in got) == sorted(sent) and all(not h for _, _, h in got), got)
+    idle.frontend.connect()  # was waiting all the time
+    idle.frontend.alive()
+    waiting = detach(guest)
+    front.backend_state(5)
+    front.state(6)
+    check(waiting.wait() == 0, waiting.stderr.read())
+    guest.destroy()
+    idle.destroy()
+    daemon.idle()
+    daemon.stop()
+
+
+# A connection starts two workers, makes one link and writes two states.
+POINTS = [(p, n) for p in ("planned", "spawned", "recorded", "switch", "switched") for n in (1, 2)]
+POINTS += [("linked", 1), ("offered", 1)]
+
+
+def launcher_dies_at_every_point_of_a_connection():
+    """The guest begins, the launcher dies at a point, its successor goes on."""
+    for point, count in POINTS:
+        daemon = Daemon(environment={"XENOPTIC_KILL": f"launcher.{point}={count}"}).ready()
+        domid = create(f"{point}{count}")
+        device_nodes(domid, f"virtual:points{daemon.number}")
+        front = Frontend(domid)
+        reviver = Reviver(daemon)
+        front.connect()
+        check(reviver.stop(), f"{point} {count}: was not reached")
+        front.alive()
+        front.close()
+        lbctl("destroy-domain", domid)
+        DOM0.wait(f"/local/domain/0/backend/optical/{domid}", None)
+        daemon.idle()
+        daemon.stop()
+
+
+def device_nodes(domid, drive):
+    """The nodes of a device, by another toolstack than ours."""
+    base = f"/local/domain/{domid}/device/vscsi/0"
+    backend = f"/local/domain/0/backend/optical/{domid}/0"
+    for path, perms in ((base, (f"n{domid}", "r0")), (backend, ("n0", f"r{domid}"))):
+        check(DOM0.call(Store.MKDIR, path.encode(), b"") is not None, path)
+        check(DOM0.call(14, path.encode(), *(p.encode() for p in perms), b"") is not None, path)
+    for node, value in (
+        ("backend", backend), ("backend-id", 0), ("state", 1),
+    ):  # fmt: skip
+        DOM0.write(f"{base}/{node}", value)
+    for node, value in (
+        ("frontend", base), ("frontend-id", domid), ("online", 1), ("type", "vscsi"),
+        ("vscsi-devs/dev-0/p-dev", drive), ("vscsi-devs/dev-0/v-dev", "0:0:0:0"),
+        ("vscsi-devs/dev-0/state", 1), ("state", 1),
+    ):  # fmt: skip
+        DOM0.write(f"{backend}/{node}", value)
+
+
+class Reviver:
+    """Starts the daemon again when it dies, as a service manager would."""
+
+    def __init__(self, daemon):
+        self.daemon, self.died, self.ended = daemon, False, False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.ended:
+            process = self.daemon.process
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            if not self.ended:
+                self.died = True
+                self.daemon.start()
+
+    def stop(self):
+        self.ended = True
+        self.thread.join()
+        self.daemon.ready()
+        return self.died
+
+
+ALLOWED_FDS = ("socket:", "/memfd:xenoptic-", "anon_inode:[event", "pipe:", "/dev/null")
+SYS_RAWIO = 1 << 17
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def workers_are_shut_in(daemon):
+    """Seen from outside, before the first request: filter, user, capabilities, descriptors."""
+    guest = Guest(daemon)
+    guest.frontend.connect()
+    nobody = int(subprocess.check_output(["id", "-u", "nobody"]))
+    for worker, capabilities in ((guest.ring, 0), (guest.disk, SYS_RAWIO)):
+        pid = daemon.pid(*worker)
+        status = status_of(pid)
+        check(status["Seccomp"] == "2", f"{worker}: no filter")
+        check(status["NoNewPrivs"] == "1", f"{worker}: may gain privileges")
+        check(set(status["Uid"].split()) == {str(nobody)}, f"{worker}: uid {status['Uid']}")
+        check(set(status["Gid"].split()) != {"0"} and status["Groups"].strip() in ("", status["Gid"].split()[0]),
+              f"{worker}: groups {status['Gid']}, {status['Groups']}")  # fmt: skip
+        for kind in ("CapEff", "CapPrm"):
+            check(int(status[kind], 16) in (0, capabilities), f"{worker}: {kind} {status[kind]}")
+        for kind in ("CapInh", "CapAmb"):
+            check(int(status[kind], 16) == 0, f"{worker}: {kind} {status[kind]}")
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+            standard = int(fd) <= 2
+            check(standard or target.startswith(ALLOWED_FDS) or "loopback" in target, f"{worker}: fd {fd} is {target}")
+    guest.frontend.alive()
+    guest.destroy()
+
+
+def quotas_are_survived(daemon):
+    """A guest at its quota of nodes and watches harms itself only."""
+    guest = Guest(daemon)
+    store = guest.frontend.store
+    written = 0
+    for i in range(2000):
+        if store.call(Store.WRITE, f"{guest.frontend.base}/x{i}".encode(), b"1") is None:
+            break
+        written += 1
+    check(written < 2000, "the store has no quota")
+    other = Guest(daemon)
+    other.frontend.connect()
+    other.frontend.alive()
+    for i in range(written):
+        store.rm(f"{guest.frontend.base}/x{i}")
+    guest.frontend.connect()
+    guest.frontend.alive()
+    guest.destroy()
+    other.destroy()
+
+
+def control_socket_is_strict(daemon):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(daemon.socket)
+    f = s.makefile("rw")
+    for line, error in (
+        ("{", "GenericError"), ("[]", "GenericError"), ('{"execute": 4}', "GenericError"),
+        ('{"execute": "nonsense"}', "CommandNotFound"), ('{"execute": "attach"}', "InvalidOption"),
+        ('{"execute": "attach", "arguments": []}', "GenericError"),
+        ('{"execute": "detach", "arguments": {"domain": ""}}', "GenericError"),
+        ('{"execute": "detach", "arguments": {"domain": "nobody"}}', "DomainNotFound"),
+        ('{"execute": "eject", "arguments": {"drive": "/etc"}}', "GenericError"),
+        ('{"execute": "insert", "arguments": {"drive": "virtual:a", "disc": "a"}}', "GenericError"),
+    ):  # fmt: skip
+        f.write(line + "\n")
+        f.flush()
+        answer = json.loads(f.readline())
+        check(answer.get("error", {}).get("class") == error, f"{line}: {answer}")
+    f.write('{"execute": "query-commands", "id": {"any": [1]}}\n')
+    f.flush()
+    check(json.loads(f.readline())["id"] == {"any": [1]}, "the id comes back")
+    try:
+        s.sendall(b"x" * 70000)
+        check(s.recv(1) == b"", "an endless line ends the connection")
+    except (ConnectionResetError, BrokenPipeError):
+        pass  # that is an end, too
+    check(os.stat(daemon.socket).st_mode & 0o777 == 0o600, "mode of the socket")
+
+
+# Cases that share a daemon, then those that bring their own.
+SHARED = [
+    connects_serves_and_detaches,
+    permissions_are_libxls,
+    frontend_comes_back,
+    rubbish_closes_the_device_with_a_message,
+    states_that_are_none,
+    floods_of_states_cost_no_other_guest,
+    units_come_and_go,
+    wrong_units_are_refused_alone,
+    busy_drive_is_refused_and_taken_later,
+    guests_die_at_every_step,
+    nodes_vanish_at_every_step,
+    detach_without_a_driver,
+    workers_are_replaced,
+    workers_are_shut_in,
+    quotas_are_survived,
+    control_socket_is_strict,
+]
+OWN = [
+    restarts_are_bounded,
+    workers_survive_the_launcher,
+    launcher_dies_at_every_point_of_a_connection,
+]
+
+
+def run(case, *arguments):
+    begun = time.monotonic()
+    try:
+        case(*arguments)
+        print(f"ok {case.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        return True
+    except (Failure, OSError):
+        traceback.print_exc(file=sys.stdout)
+        print("FAIL", case.__name__, flush=True)
+        return False
+
+
+def main():
+    wanted = lambda cases: [c for c in cases if len(sys.argv) == 1 or c.__name__ in sys.argv]
+    ok = True
+    if shared := wanted(SHARED):
+        daemon = Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
+        ok = all(run(case, daemon) for case in shared)
+        daemon.stop()
+    ok = ok and all(run(case) for case in wanted(OWN))
+    for d in list(Daemon.all):
+        d.stop()
+    sys.exit(0 if ok else 1)
+
+
+main()
