@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "drive/burner.h"
+#include "drive/disc.h"
 #include "unit.h"
 
 #define DESCRIPTION_MAX (1 << 20)
@@ -72,6 +73,51 @@ static int insert(struct xo_unit *unit, const char *file)
 	return r;
 }
 
+/* Blank, and of the usual capacity. */
+static int make_disc(const struct xo_medium *medium, const char *file)
+{
+	static struct xo_disc disc;
+	static char text[XO_DISC_JSON_MAX];
+	char name[4096];
+	ssize_t length;
+	FILE *f;
+	int fd;
+
+	if (xo_disc_make(&disc, medium->media, 0) < 0)
+		return -EINVAL;
+	length = xo_disc_print(&disc, text, sizeof(text));
+	(void)snprintf(name, sizeof(name), "%s.json", file);
+	f = length < 0 ? NULL : fopen(name, "wxe");
+	if (!f || fwrite(text, 1, (size_t)length, f) != (size_t)length || fclose(f) != 0) {
+		fprintf(stderr, "%s: %s\n", name, strerror(errno));
+		return -EIO;
+	}
+	fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		fprintf(stderr, "%s: %s\n", file, strerror(errno));
+		return -EIO;
+	}
+	close(fd);
+	return 0;
+}
+
+/* "cd-r:FILE": makes the disc. *file is then FILE. */
+static int make_if_asked(const char **file)
+{
+	const char *colon = strchr(*file, ':');
+	const struct xo_medium *medium;
+	char name[16] = "";
+
+	if (!colon || (size_t)(colon - *file) >= sizeof(name))
+		return 0;
+	memcpy(name, *file, (size_t)(colon - *file));
+	medium = xo_medium_by_name(name);
+	if (!medium)
+		return 0;
+	*file = colon + 1;
+	return make_disc(medium, *file);
+}
+
 int xo_test_unit_open(const char *file, struct xo_unit **unit)
 {
 	static struct xo_burner_host host = { .save_description = save_description };
@@ -83,7 +129,9 @@ int xo_test_unit_open(const char *file, struct xo_unit **unit)
 	if (!region)
 		return -ENOMEM;
 	memset(region, 0, size);
-	r = xo_burner_new(unit, region, &host);
+	r = make_if_asked(&file);
+	if (r == 0)
+		r = xo_burner_new(unit, region, &host);
 	if (r == 0 && strcmp(file, "-") != 0)
 		r = insert(*unit, file);
 	return r;
