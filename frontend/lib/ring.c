@@ -6,6 +6,7 @@
 #include "front.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,9 @@ int xo_ring_open(struct xo_front *front)
 	front->evtchn = xenevtchn_open(NULL, 0);
 	if (!front->evtchn)
 		return errno ? -errno : -ENXIO;
+	/* An event that epoll told of may be gone when its turn comes: the port was closed. */
+	if (fcntl(xenevtchn_fd(front->evtchn), F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
 	port = xenevtchn_bind_unbound_port(front->evtchn, front->backend_id);
 	if (port < 0)
 		return errno ? -errno : -ENXIO;

@@ -2,6 +2,7 @@
 /* A backend that does what a test tells it. */
 #include "fake_backend.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,6 +93,7 @@ void fake_new(struct fake *fake, unsigned int sg_grant)
 	assert_non_null(fake->xs);
 	assert_non_null(fake->gnttab);
 	assert_non_null(fake->evtchn);
+	assert_int_equal(fcntl(xenevtchn_fd(fake->evtchn), F_SETFL, O_NONBLOCK), 0);
 	make_directory(fake, FAKE_BACKEND, 0, FAKE_DOMID);
 	make_directory(fake, FAKE_FRONTEND, FAKE_DOMID, 0);
 	fake_write(fake, FAKE_BACKEND, "frontend", FAKE_FRONTEND);

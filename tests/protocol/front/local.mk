@@ -19,3 +19,14 @@ tests_protocol_serve_reader_CPPFLAGS = $(AM_CPPFLAGS) $(FRONT_INC) -I$(srcdir)/d
 tests_protocol_serve_reader_LDADD = frontend/lib/libfront.la $(CMOCKA_LIBS)
 TESTS += tests/protocol/guest.sh
 EXTRA_DIST += tests/protocol/guest.sh
+
+# The same with the virtual burner.
+check_PROGRAMS += tests/protocol/serve-burner
+tests_protocol_serve_burner_SOURCES = tests/protocol/front/serve.c \
+	tests/protocol/front/fake_backend.c tests/protocol/front/fake_backend.h \
+	tests/protocol/exec/burner.c tests/protocol/exec/unit.h
+tests_protocol_serve_burner_CPPFLAGS = $(AM_CPPFLAGS) $(FRONT_INC) -I$(srcdir)/drive/include
+tests_protocol_serve_burner_LDADD = frontend/lib/libfront.la drive/virtual/libburner.la \
+	$(CMOCKA_LIBS)
+TESTS += tests/protocol/guest-burn.sh
+EXTRA_DIST += tests/protocol/guest-burn.sh
