@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <jansson.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -207,6 +208,8 @@ int xo_sandbox_enter(const struct xo_sandbox *sandbox)
 		xo_error("sandbox: cannot start a thread: %d", r);
 		return r;
 	}
+	/* jansson seeds its hash at the first object, from a file that cannot be opened then. */
+	json_object_seed(0);
 	r = load_filter(sandbox);
 	if (r)
 		xo_error("sandbox: the system call filter was refused: %d", r);
