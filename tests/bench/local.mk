@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 # tests/bench/ring: the way of a packet command.
-EXTRA_PROGRAMS += tests/bench/ring-bench
+check_PROGRAMS += tests/bench/ring-bench
 tests_bench_ring_bench_SOURCES = \
 	tests/bench/ring.d/bench.c \
 	tests/bench/ring.d/count.c tests/bench/ring.d/count.h $(ring_stage)

@@ -12,8 +12,6 @@ tests_protocol_exec_direct_SOURCES = \
 tests_protocol_exec_direct_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC) -I$(srcdir)/tools
 tests_protocol_exec_direct_LDADD = tools/libexec-server.la drive/virtual/libburner.la \
 	mmc/libmmc.la base/libbase.la
-tests_protocol_exec_direct_LDADD = tools/libexec-server.la \
-	drive/virtual/libburner.la mmc/libmmc.la base/libbase.la
 EXTRA_DIST += tests/protocol/README
 TESTS += tests/protocol/exec.test
 EXTRA_DIST += tests/protocol/exec.test
