@@ -184,9 +184,47 @@ same_as() { cmp -n "$(stat -c %s "$1")" "$1" "$2"; }
 
 # Install the build that was handed in. On a real Dom0 what is installed there is tested.
 xenoptic_install() {
-	[ -n "${XO_HERE-}" ] && return
+	[ -z "${XO_HERE-}" ] || return 0
 	[ -f "$XO_ROOT/stage.tar" ] || skip "no build of xenoptic was handed in"
 	tar -C / --keep-directory-symlink -xf "$XO_ROOT/stage.tar"
 	ldconfig
+	systemd-sysusers
+	id -u xenoptic >/dev/null 2>&1 || useradd -r -s /usr/sbin/nologin xenoptic
 	systemctl daemon-reload
 }
+
+# xenoptic_start [CONFIGURATION-LINE…]: install, start the daemon, wait until it answers.
+xenoptic_start() {
+	xenoptic_install
+	if [ $# -gt 0 ]; then
+		mkdir -p /etc/xenoptic
+		printf '%s\n' "$@" >/etc/xenoptic/xenoptic.conf
+	fi
+	xenoptic_restart
+	undo xenoptic_stop
+}
+
+xenoptic_restart() {
+	if [ -e /usr/lib/systemd/system/xenopticd.service ]; then
+		systemctl restart xenopticd
+	else
+		! pidof xenopticd >/dev/null || { kill "$(pidof xenopticd)"; wait_until 10 eval '! pidof xenopticd'; }
+		mkdir -p /run/xenoptic /var/lib/xenoptic
+		xenopticd --log 7 >>"$XO_LOGS/xenopticd.log" 2>&1 </dev/null &
+		disown
+	fi
+	wait_until 30 xenoptic list || fail "xenopticd does not answer"
+}
+
+xenoptic_stop() { xenoptic shutdown || kill "$(pidof xenopticd)"; }
+
+# xenoptic_strace PROGRAM: for looking into a failure: the worker runs under strace; its calls are among the logs.
+xenoptic_strace() {
+	local program=/usr/libexec/xenoptic/$1
+	mv "$program" "$program.real"
+	printf '#!/bin/sh\nexec strace -f -tt -o "%s/strace-%s.$$" "%s.real" "$@"\n' "$XO_LOGS" "$1" "$program" >"$program"
+	chmod 755 "$program"
+}
+
+# guest_drive NAME: wait for a /dev/sr0 in the guest.
+guest_drive() { wait_until 60 guest "$1" 'test -b /dev/sr0' || fail "guest $1 has no /dev/sr0: $(xenoptic list)"; }
