@@ -34,6 +34,15 @@ void xo_ring_control_lun_lost(const struct xo_ring_lun *lun, const char *message
 			 json_pack("{s:s, s:s}", "lun", text, "message", message));
 }
 
+void xo_ring_control_media(const struct xo_ring_lun *lun, const char *what)
+{
+	char text[XO_LUN_TEXT_MAX];
+
+	xo_lun_text(text, lun->channel, lun->id, lun->lun);
+	xo_control_event(XO_FD_CONTROL, "media",
+			 json_pack("{s:s, s:s}", "lun", text, "event", what));
+}
+
 static void fail(const json_t *id, const char *class, const char *why)
 {
 	xo_control_error(XO_FD_CONTROL, id, class, "%s", why);

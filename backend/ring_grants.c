@@ -77,8 +77,18 @@ int xo_grants_open(struct xo_grants *grants, uint16_t domid, const uint32_t *ref
 	return 0;
 }
 
+static void kept_drop(struct xo_grants *grants, struct xo_kept_page *kept)
+{
+	if (kept->page)
+		xengnttab_unmap(grants->handle, kept->page, 1);
+	kept->page = NULL;
+}
+
 void xo_grants_close(struct xo_grants *grants)
 {
+	for (unsigned int i = 0; i < XO_KEPT_SETS; i++)
+		for (unsigned int way = 0; way < XO_KEPT_WAYS; way++)
+			kept_drop(grants, &grants->kept[i][way]);
 	if (grants->ring)
 		xengnttab_unmap(grants->handle, grants->ring, grants->ring_pages);
 	if (grants->handle)
@@ -107,9 +117,75 @@ static void copy_mapped(struct xo_grants *grants, xengnttab_grant_copy_segment_t
 	segment->status = GNTST_okay;
 }
 
+/* The mapping of a page that is kept; the way unused for longest makes room. NULL: it cannot be mapped. */
+static uint8_t *kept_page(struct xo_grants *grants, uint32_t ref)
+{
+	/* References of a pool are near each other: they spread over the sets by themselves. */
+	struct xo_kept_page *set = grants->kept[ref % XO_KEPT_SETS];
+	struct xo_kept_page *victim = &set[0];
+
+	for (unsigned int way = 0; way < XO_KEPT_WAYS; way++) {
+		struct xo_kept_page *kept = &set[way];
+
+		if (kept->page && kept->ref == ref) {
+			kept->used = grants->clock;
+			return kept->page;
+		}
+		if (!kept->page ||
+		    (victim->page && grants->clock - kept->used > grants->clock - victim->used))
+			victim = kept;
+	}
+	kept_drop(grants, victim);
+	victim->page =
+		xengnttab_map_grant_ref(grants->handle, grants->domid, ref, PROT_READ | PROT_WRITE);
+	victim->ref = ref;
+	victim->used = grants->clock;
+	return victim->page;
+}
+
+static void copy_kept(struct xo_grants *grants, xengnttab_grant_copy_segment_t *segment)
+{
+	const bool from_guest = segment->flags & GNTCOPY_source_gref;
+	uint8_t *page = kept_page(grants, from_guest ? segment->source.foreign.ref
+						     : segment->dest.foreign.ref);
+
+	segment->status = GNTST_bad_gntref;
+	if (!page)
+		return;
+	if (from_guest)
+		memcpy(segment->dest.virt, page + segment->source.foreign.offset, segment->len);
+	else
+		memcpy(page + segment->dest.foreign.offset, segment->source.virt, segment->len);
+	segment->status = GNTST_okay;
+}
+
+unsigned int xo_grants_sweep(struct xo_grants *grants)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < XO_KEPT_SETS; i++) {
+		for (unsigned int way = 0; way < XO_KEPT_WAYS; way++) {
+			struct xo_kept_page *kept = &grants->kept[i][way];
+
+			/* Wrap-around: an old page may stay for one more sweep. */
+			if ((int32_t)(kept->used - grants->swept) < 0)
+				kept_drop(grants, kept);
+			left += kept->page != NULL;
+		}
+	}
+	grants->swept = ++grants->clock;
+	return left;
+}
+
 int xo_grants_copy(struct xo_grants *grants, xengnttab_grant_copy_segment_t *segments,
 		   unsigned int count)
 {
+	grants->clock++;
+	if (grants->persistent) {
+		for (unsigned int i = 0; i < count; i++)
+			copy_kept(grants, &segments[i]);
+		return 0;
+	}
 	if (!grants->by_mapping) {
 		if (!xengnttab_grant_copy(grants->handle, count, segments))
 			return 0;

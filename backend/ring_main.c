@@ -30,10 +30,15 @@
 #define SPURIOUS_DELAY_NS 1000000ull
 #define SPURIOUS_DELAY_MAX_NS 100000000ull
 
+/* Pages that the frontend keeps granted, but has not used for so long, are let go. */
+#define SWEEP_NS 15000000000ull
+
 static int grant_copy(void *priv, xengnttab_grant_copy_segment_t *segments, unsigned int count)
 {
 	struct xo_ring_worker *worker = priv;
 
+	if (worker->grants.persistent && !worker->sweep_timer.armed)
+		xo_loop_arm(worker->loop, &worker->sweep_timer, SWEEP_NS);
 	return xo_grants_copy(&worker->grants, segments, count);
 }
 
@@ -65,11 +70,33 @@ static void link_lost(void *priv, struct xo_ring_lun *lun, const char *why)
 	xo_ring_control_lun_lost(lun, why);
 }
 
+/* A frontend that asked for it need not poll for these. */
+static void link_notice(void *priv, struct xo_ring_lun *lun, const struct xo_link_notice *notice)
+{
+	struct xo_ring_worker *worker = priv;
+
+	if (!worker->options.media_events)
+		return;
+	switch (notice->notice) {
+	case XO_NOTICE_EJECT_REQUEST:
+		xo_ring_control_media(lun, "eject");
+		break;
+	case XO_NOTICE_MEDIUM_CHANGED:
+	case XO_NOTICE_MEDIUM_REMOVED:
+	case XO_NOTICE_LEASE_HELD:
+	case XO_NOTICE_DRIVE_GONE:
+	case XO_NOTICE_DRIVE_BACK:
+		xo_ring_control_media(lun, "change");
+		break;
+	}
+}
+
 static const struct xo_ring_ops ring_ops = {
 	.copy = grant_copy,
 	.notify = notify_guest,
 	.send = send_link,
 	.lost = link_lost,
+	.notice = link_notice,
 };
 
 static void tell_if_broken(struct xo_ring_worker *worker)
@@ -207,6 +234,14 @@ static void unmask_expired(struct xo_timer *timer)
 	unmask(timer->priv);
 }
 
+static void sweep_expired(struct xo_timer *timer)
+{
+	struct xo_ring_worker *worker = timer->priv;
+
+	if (xo_grants_sweep(&worker->grants))
+		xo_loop_arm(worker->loop, timer, SWEEP_NS);
+}
+
 static int open_event_channel(struct xo_ring_worker *worker)
 {
 	const struct xo_ring_options *options = &worker->options;
@@ -268,6 +303,7 @@ static int connect_ring(struct xo_ring_worker *worker, const char **what)
 	r = xo_grants_open(&worker->grants, options->domid, options->refs, options->pages);
 	if (r)
 		return r;
+	worker->grants.persistent = options->persistent_grants;
 	*what = "event-channel: it cannot be bound";
 	return open_event_channel(worker);
 }
@@ -290,6 +326,7 @@ static int watch_all(struct xo_ring_worker *worker)
 	};
 	worker->more_timer = (struct xo_timer){ .expired = more_expired, .priv = worker };
 	worker->unmask_timer = (struct xo_timer){ .expired = unmask_expired, .priv = worker };
+	worker->sweep_timer = (struct xo_timer){ .expired = sweep_expired, .priv = worker };
 	r = xo_loop_new(&worker->loop);
 	if (!r)
 		r = xo_loop_add(worker->loop, &worker->event_watch);

@@ -67,6 +67,7 @@ struct xo_ring_worker {
 	struct xo_watch event_watch;
 	struct xo_watch control_watch;
 	struct xo_timer unmask_timer; /* a storm's end */
+	struct xo_timer sweep_timer; /* persistent grants that are not used any more */
 	struct xo_timer more_timer; /* the ring had more than one turn's worth */
 	unsigned int spurious; /* events in a row that brought nothing */
 	bool sandboxed;
@@ -79,6 +80,7 @@ struct xo_ring_worker {
 void xo_ring_control_ready(struct xo_watch *watch, uint32_t events);
 void xo_ring_control_error(const char *message);
 void xo_ring_control_lun_lost(const struct xo_ring_lun *lun, const char *message);
+void xo_ring_control_media(const struct xo_ring_lun *lun, const char *what);
 /* Answers "remove-lun" and "disconnect" whose time has come. */
 void xo_ring_control_settle(struct xo_ring_worker *worker);
 

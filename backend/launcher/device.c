@@ -270,6 +270,10 @@ static size_t feature_writes(const struct xo_device *device, struct xo_store_wri
 	writes[n++] = (struct xo_store_write){ XO_OPTICAL_MAX_TRANSFER, 0, transfer };
 	snprintf(pages, sizeof(pages), "%d", XO_OFFER_PAGE_ORDER);
 	writes[n++] = (struct xo_store_write){ XO_OPTICAL_MAX_RING_PAGE_ORDER, 0, pages };
+	if (XO_OFFER_PERSISTENT)
+		writes[n++] = (struct xo_store_write){ XO_OPTICAL_FEATURE_PERSISTENT, 0, "1" };
+	if (XO_OFFER_MEDIA_EVENTS)
+		writes[n++] = (struct xo_store_write){ XO_OPTICAL_FEATURE_MEDIA_EVENTS, 0, "1" };
 	return n;
 }
 

@@ -330,19 +330,38 @@ static void ring_started(struct xo_worker *worker)
 	xo_device_touch(device);
 }
 
-static void lun_lost(struct xo_device *device, const json_t *data)
+/* The unit that a ring worker's event is about; NULL: it is none (any more). */
+static struct xo_unit *unit_of(struct xo_device *device, const json_t *data)
 {
 	const char *text = json_string_value(json_object_get(data, "lun"));
-	const char *message = json_string_value(json_object_get(data, "message"));
 
 	for (unsigned int i = 0; text && i < XO_UNITS_MAX; i++) {
 		struct xo_unit *unit = &device->units[i];
 		char own[32];
 
 		xo_unit_address_text(&unit->address, own, sizeof(own));
-		if (unit->present && !strcmp(own, text) && unit->attachment)
-			xo_attachment_lose(unit->attachment, message ? message : "link lost");
+		if (unit->present && !strcmp(own, text))
+			return unit;
 	}
+	return NULL;
+}
+
+static void lun_lost(struct xo_device *device, const json_t *data)
+{
+	const char *message = json_string_value(json_object_get(data, "message"));
+	struct xo_unit *unit = unit_of(device, data);
+
+	if (unit && unit->attachment)
+		xo_attachment_lose(unit->attachment, message ? message : "link lost");
+}
+
+static void media_event(struct xo_device *device, const json_t *data)
+{
+	const char *kind = json_string_value(json_object_get(data, "event"));
+	struct xo_unit *unit = unit_of(device, data);
+
+	if (unit && kind)
+		xo_unit_media_event(unit, !strcmp(kind, "eject"));
 }
 
 static void ring_event(struct xo_worker *worker, const char *event, const json_t *data, int *fds,
@@ -361,6 +380,8 @@ static void ring_event(struct xo_worker *worker, const char *event, const json_t
 		xo_device_fail(device, "%s", message ? message : "the ring is broken");
 	} else if (!strcmp(event, "lun-lost")) {
 		lun_lost(device, data);
+	} else if (!strcmp(event, "media")) {
+		media_event(device, data);
 	}
 	xo_device_touch(device);
 }

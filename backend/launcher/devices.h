@@ -23,8 +23,8 @@
 
 /* What a vcd frontend is offered beyond vscsi; a frontend that asks for more does not get it. */
 #define XO_OFFER_PAGE_ORDER 2
-#define XO_OFFER_PERSISTENT false
-#define XO_OFFER_MEDIA_EVENTS false
+#define XO_OFFER_PERSISTENT true
+#define XO_OFFER_MEDIA_EVENTS true
 
 struct xo_devices {
 	uv_loop_t *loop;

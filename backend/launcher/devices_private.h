@@ -35,6 +35,8 @@ int xo_units_run(struct xo_device *device, enum xo_phase phase);
 void xo_units_ring_ended(struct xo_device *device);
 /* Those that were refused are new again. */
 void xo_units_retry(struct xo_device *device, const char *drive);
+/* Tells the frontend of a medium change or an eject request, by a counter of the unit's. */
+void xo_unit_media_event(struct xo_unit *unit, bool eject);
 struct xo_unit *xo_units_find(struct xo_device *device, const struct xo_unit_address *address);
 
 /* Reads how the frontend is connected. 0; -EINVAL with the reason in error[size]. */

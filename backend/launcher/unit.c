@@ -46,6 +46,18 @@ static int write_unit(struct xo_unit *unit, enum xo_node node, const char *value
 	return xo_store_write(device->all->store, guard, device->base, &write, 1);
 }
 
+void xo_unit_media_event(struct xo_unit *unit, bool eject)
+{
+	enum xo_node node = eject ? XO_OPTICAL_UNIT_EJECT_REQUESTS : XO_OPTICAL_UNIT_MEDIA_CHANGES;
+	uint64_t count = 0;
+	char text[24];
+
+	/* From the store, where the frontend compares it: this daemon may be a successor. */
+	xo_store_number(unit->device->all->store, unit->device->base, node, unit->number, &count);
+	snprintf(text, sizeof(text), "%u", (unsigned int)count + 1u);
+	write_unit(unit, node, text);
+}
+
 static void refuse(struct xo_unit *unit, const char *message)
 {
 	struct xo_device *device = unit->device;

@@ -53,6 +53,8 @@
  *			page was revoked …) or could not be connected. The worker serves no
  *			more; the launcher writes TEXT to the backend's `error` node, closes
  *			the device, and ends the worker.
+ *	"media"	{"lun": TEXT, "event": "change"|"eject"}	with "media-events": the medium may
+ *			have changed, or the drive's button was pressed
  *	"lun-lost" {"lun": TEXT, "message": TEXT}	the link's other end is gone or broke the
  *			protocol (-EPIPE, -EPROTO). Its requests are answered with NO_CONNECT
  *			until it is removed and added again.
