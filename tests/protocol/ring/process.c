@@ -49,22 +49,26 @@ static void expect(struct stage *stage, uint16_t rqid, int32_t rslt)
 	assert_int_equal(response.rslt, rslt);
 }
 
-static struct stage *started(unsigned int pages, unsigned int luns)
+static struct stage *started_with(unsigned int pages, unsigned int luns, const char *extra)
 {
 	struct stage *stage = stage_new(pages, luns);
 
+	stage->extra = extra;
 	stage_start(stage);
 	assert_string_equal(stage->error, "");
 	assert_true(stage->ready);
 	return stage;
 }
 
-static void test_commands(void **state)
+static struct stage *started(unsigned int pages, unsigned int luns)
+{
+	return started_with(pages, luns, NULL);
+}
+
+static void move_data(struct stage *stage)
 {
 	static const uint32_t sizes[] = { 2048, 65536, 131072, 524288 };
-	struct stage *stage = started(1, 2);
 
-	(void)state;
 	put_tur(stage, 1, 0);
 	stage_push(stage);
 	expect(stage, 1, 0);
@@ -84,6 +88,14 @@ static void test_commands(void **state)
 		expect(stage, 3, 0);
 		assert_int_equal(stage->luns[0].written, sizes[i]);
 	}
+}
+
+static void test_commands(void **state)
+{
+	struct stage *stage = started(1, 2);
+
+	(void)state;
+	move_data(stage);
 	put_tur(stage, 4, 1);
 	put_tur(stage, 5, 2);
 	stage_push(stage);
@@ -419,6 +431,33 @@ static void test_killed_anywhere(void **state)
 	stage_free(stage);
 }
 
+/* Pages that stay granted: the same data, more pages than the table holds of them, a bad one, kills. */
+static void test_persistent_grants(void **state)
+{
+	struct stage *stage = started_with(4, 1, "--feature=persistent-grants");
+	struct vscsiif_request *request;
+	const uint8_t cdb[10] = { [0] = 0x28, [8] = 1 };
+
+	(void)state;
+	for (int twice = 0; twice < 2; twice++)
+		move_data(stage);
+	for (unsigned int page = 0; page < STAGE_DATA_PAGES; page += 16) {
+		put_rw(stage, 1, true, page, 32768);
+		stage_push(stage);
+		expect(stage, 1, 0);
+	}
+	request = stage_command(stage, 2, cdb, sizeof(cdb), FROM_DEVICE, 1, 2048);
+	request->seg[0].gref = 0xfffffff0;
+	stage_push(stage);
+	expect(stage, 2, HOST(ERROR));
+	stage->luns[0].executed = 0;
+	stage->luns[0].written = 0;
+	stage->kill_seed = 4711;
+	burn(stage);
+	assert_true(stage->deaths >= 3);
+	stage_free(stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_killed_anywhere),
+		cmocka_unit_test(test_persistent_grants),
 	};
 
 	xo_log_open("ring-process", XO_LOG_ERROR);
