@@ -49,6 +49,17 @@ static int domain_argument(struct xo_launcher *launcher, const json_t *arguments
 	return r;
 }
 
+static void attach_controller(struct xo_launcher *launcher, const struct xo_domain *domain,
+			      const struct xo_options *options, bool boot,
+			      struct xo_request *request)
+{
+	if (launcher->config.backend)
+		xo_controllers_attach(&launcher->controllers, domain, options, boot, request);
+	else
+		xo_request_error(request, "GenericError", "bus=%s: this daemon has no backend role",
+				 xo_bus_name(options->bus));
+}
+
 static void run_attach(void *priv, const json_t *arguments, struct xo_request *request)
 {
 	struct xo_launcher *launcher = priv;
@@ -78,15 +89,41 @@ static void run_attach(void *priv, const json_t *arguments, struct xo_request *r
 		xo_request_error(request, "InvalidOption", "%s", error);
 		return;
 	}
-	if (options.bus == XO_BUS_AHCI || options.bus == XO_BUS_IDE ||
-	    options.second_bus != XO_BUS_DEFAULT) {
+	if (options.second_bus != XO_BUS_DEFAULT) {
 		xo_request_error(request, "InvalidOption",
-				 "bus=%s: only vscsi or vcd can be attached to a running guest",
-				 xo_bus_name(options.bus));
+				 "bus=%s and bus=%s: attach them one after the other",
+				 xo_bus_name(options.bus), xo_bus_name(options.second_bus));
 		return;
 	}
-	if (!domain_argument(launcher, arguments, &domain, request))
-		xo_job_attach(launcher, &domain, &options, request);
+	if (domain_argument(launcher, arguments, &domain, request))
+		return;
+	if (options.bus == XO_BUS_DEFAULT)
+		options.bus = xo_options_default_bus(&options, !strcmp(domain.type, "hvm"));
+	if (xo_bus_emulated(options.bus))
+		attach_controller(launcher, &domain, &options, flag_argument(arguments, "boot"),
+				  request);
+	else
+		xo_job_attach(launcher, &domain, &options, flag_argument(arguments, "boot"),
+			      request);
+}
+
+/* The only one of a domain, or the one with that number. NULL: *count says how many there are. */
+static struct xo_controller *controller_of(struct xo_launcher *launcher, unsigned int domid,
+					   const json_t *number, int *count)
+{
+	struct xo_controller *c;
+	struct xo_controller *found = NULL;
+
+	*count = 0;
+	LIST_FOREACH (c, &launcher->controllers.list, entry) {
+		if (c->domid != domid)
+			continue;
+		if (json_is_integer(number) && json_integer_value(number) != (json_int_t)c->device)
+			continue;
+		found = c;
+		++*count;
+	}
+	return *count == 1 ? found : NULL;
 }
 
 static void run_detach(void *priv, const json_t *arguments, struct xo_request *request)
@@ -94,7 +131,9 @@ static void run_detach(void *priv, const json_t *arguments, struct xo_request *r
 	struct xo_launcher *launcher = priv;
 	const json_t *number = json_object_get(arguments, "devid");
 	struct xo_device_nodes nodes[16];
+	struct xo_controller *controller;
 	struct xo_domain domain;
+	int controllers;
 	int count;
 
 	if (!launcher->config.toolstack) {
@@ -111,7 +150,12 @@ static void run_detach(void *priv, const json_t *arguments, struct xo_request *r
 		count = xo_toolstack_list(&launcher->store, domain.domid, nodes,
 					  XO_ARRAY_SIZE(nodes));
 	}
-	if (count == 1)
+	controller = controller_of(launcher, domain.domid, number, &controllers);
+	count += controllers;
+	if (count == 1 && controller)
+		xo_job_detach_controller(launcher, controller, flag_argument(arguments, "force"),
+					 request);
+	else if (count == 1)
 		xo_job_detach(launcher, &nodes[0], flag_argument(arguments, "force"), request);
 	else if (!count)
 		xo_request_error(request, "DeviceNotFound", "domain %u: it has no such device",
@@ -234,11 +278,14 @@ static json_t *describe_device(const struct xo_device *device)
 
 static json_t *describe_devices(const struct xo_launcher *launcher)
 {
+	const struct xo_controller *controller;
 	const struct xo_device *device;
 	json_t *list = json_array();
 
 	LIST_FOREACH (device, &launcher->devices.list, entry)
 		json_array_append_new(list, describe_device(device));
+	LIST_FOREACH (controller, &launcher->controllers.list, entry)
+		json_array_append_new(list, xo_controller_describe(controller));
 	return list;
 }
 

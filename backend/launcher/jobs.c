@@ -24,6 +24,7 @@ struct job {
 	struct xo_device_nodes nodes;
 	uv_timer_t timer;
 	uint64_t deadline;
+	bool boot;
 	bool force;
 	bool asked; /* the device was asked to close */
 	bool refused;
@@ -95,6 +96,11 @@ static void attach_look(uv_timer_t *timer)
 		return;
 	if (r > 0) {
 		xo_request_return(job->request, describe(&job->nodes));
+	} else if (r < 0 && job->boot) {
+		json_t *answer = describe(&job->nodes);
+
+		json_object_set_new(answer, "error", json_string(job->error));
+		xo_request_return(job->request, answer);
 	} else {
 		if (!r)
 			snprintf(job->error, sizeof(job->error),
@@ -107,7 +113,7 @@ static void attach_look(uv_timer_t *timer)
 }
 
 void xo_job_attach(struct xo_launcher *launcher, const struct xo_domain *domain,
-		   const struct xo_options *options, struct xo_request *request)
+		   const struct xo_options *options, bool boot, struct xo_request *request)
 {
 	struct xo_device_nodes nodes;
 	struct job *job;
@@ -125,6 +131,7 @@ void xo_job_attach(struct xo_launcher *launcher, const struct xo_domain *domain,
 		return;
 	}
 	job->nodes = nodes;
+	job->boot = boot;
 }
 
 /* The drive's command, as xenoptic-drive names it (the names of MMC-6). */
@@ -138,24 +145,32 @@ static bool changes_medium(const char *opcode)
 	return false;
 }
 
-/* Whether one of the device's links has something under way in its drive that must not be cut. */
+/* Whether the drive, which answered `data`, has something under way that must not be cut. */
+static bool burning(const json_t *data, char *reason, size_t size)
+{
+	const json_t *running = json_object_get(data, "running");
+	const char *opcode = json_string_value(json_object_get(running, "opcode"));
+
+	if (json_is_true(json_object_get(data, "write-session"))) {
+		snprintf(reason, size, "a burn is in progress");
+		return true;
+	}
+	if (!opcode || !changes_medium(opcode))
+		return false;
+	snprintf(reason, size, "%s is in progress", opcode);
+	return true;
+}
+
 static void busy_reply(void *priv, const json_t *data, const char *error_class, const char *error,
 		       int *fds, size_t count)
 {
 	struct job *job = priv;
-	const json_t *running = json_object_get(data, "running");
-	const char *opcode = json_string_value(json_object_get(running, "opcode"));
-	bool session = json_is_true(json_object_get(data, "write-session"));
 
 	(void)error_class;
 	(void)error;
 	(void)fds;
 	(void)count;
-	job->refused = session || (opcode && changes_medium(opcode));
-	if (session)
-		snprintf(job->error, sizeof(job->error), "a burn is in progress");
-	else if (job->refused)
-		snprintf(job->error, sizeof(job->error), "%s is in progress", opcode);
+	job->refused = burning(data, job->error, sizeof(job->error));
 	job->asked = !job->refused;
 	if (job->asked)
 		xo_toolstack_close(&job->launcher->store, &job->nodes);
@@ -234,4 +249,52 @@ void xo_job_detach(struct xo_launcher *launcher, const struct xo_device_nodes *n
 		return;
 	job->asked = true;
 	xo_toolstack_close(&launcher->store, nodes);
+}
+
+struct controller_job {
+	struct xo_launcher *launcher;
+	struct xo_request *request;
+	unsigned int domid;
+	unsigned int device;
+};
+
+static void controller_reply(void *priv, const json_t *data, const char *error_class,
+			     const char *error, int *fds, size_t count)
+{
+	struct controller_job *job = priv;
+	struct xo_controller *controller =
+		xo_controllers_find(&job->launcher->controllers, job->domid, job->device);
+	char reason[128];
+
+	(void)error_class;
+	(void)error;
+	(void)fds;
+	(void)count;
+	if (burning(data, reason, sizeof(reason)))
+		xo_request_error(job->request, "Busy", "controller %u/%u: %s; --force ends it",
+				 job->domid, job->device, reason);
+	else if (controller)
+		xo_controllers_detach(controller, job->request);
+	else
+		xo_request_return(job->request, NULL);
+	free(job);
+}
+
+void xo_job_detach_controller(struct xo_launcher *launcher, struct xo_controller *controller,
+			      bool force, struct xo_request *request)
+{
+	const struct xo_attachment *attachment = controller->attachment;
+	struct controller_job *job = NULL;
+
+	if (!force && controller->attached && attachment->drive->worker)
+		job = calloc(1, sizeof(*job));
+	if (job) {
+		*job = (struct controller_job){ launcher, request, controller->domid,
+						controller->device };
+		if (!xo_worker_command(attachment->drive->worker, XO_DRIVE_QUERY, NULL, NULL, 0,
+				       controller_reply, job))
+			return;
+		free(job);
+	}
+	xo_controllers_detach(controller, request);
 }

@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "controllers.h"
 #include "daemon_config.h"
 #include "devices.h"
 #include "drives.h"
@@ -19,6 +20,7 @@ struct xo_launcher {
 	struct xo_workers workers;
 	struct xo_drives drives;
 	struct xo_devices devices;
+	struct xo_controllers controllers;
 	struct xo_server server;
 	uv_timer_t clean_timer;
 	bool stop_workers; /* at the end */

@@ -21,6 +21,9 @@ sbin_PROGRAMS += xenopticd
 xenopticd_SOURCES = \
 	backend/launcher/attachment.c \
 	backend/launcher/commands.c \
+	backend/launcher/controller_worker.c \
+	backend/launcher/controllers.c backend/launcher/controllers.h \
+	backend/launcher/controllers_private.h \
 	backend/launcher/device.c \
 	backend/launcher/device_ring.c \
 	backend/launcher/devices.c backend/launcher/devices.h backend/launcher/devices_private.h \

@@ -128,9 +128,15 @@ int xo_options_set(struct xo_options *options, const char *text, char *error, si
 	return -EINVAL;
 }
 
-static bool emulated(enum xo_bus bus)
+bool xo_bus_emulated(enum xo_bus bus)
 {
 	return bus == XO_BUS_AHCI || bus == XO_BUS_IDE;
+}
+
+enum xo_bus xo_options_default_bus(const struct xo_options *options, bool hvm)
+{
+	/* A driver domain has no other. */
+	return hvm && !options->backend[0] ? XO_BUS_AHCI : XO_BUS_VSCSI;
 }
 
 int xo_options_check(const struct xo_options *options, char *error, size_t size)
@@ -139,13 +145,15 @@ int xo_options_check(const struct xo_options *options, char *error, size_t size)
 		snprintf(error, size, "no drive given: drive=/dev/sr0 or drive=virtual:NAME");
 		return -EINVAL;
 	}
-	if (options->backend[0] && (emulated(options->bus) || emulated(options->second_bus))) {
+	if (options->backend[0] &&
+	    (xo_bus_emulated(options->bus) || xo_bus_emulated(options->second_bus))) {
 		snprintf(error, size,
 			 "backend=%s with bus=%s: emulation needs privilege over the guest, which "
 			 "a "
 			 "driver domain has not; use bus=vscsi or bus=vcd",
 			 options->backend,
-			 xo_bus_name(emulated(options->bus) ? options->bus : options->second_bus));
+			 xo_bus_name(xo_bus_emulated(options->bus) ? options->bus
+								   : options->second_bus));
 		return -EINVAL;
 	}
 	return 0;

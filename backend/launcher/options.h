@@ -49,4 +49,10 @@ int xo_options_check(const struct xo_options *options, char *error, size_t size)
 
 const char *xo_bus_name(enum xo_bus bus);
 
+/* Whether it is a controller that xenoptic-ioemu emulates. */
+bool xo_bus_emulated(enum xo_bus bus);
+
+/* The bus where none was given. */
+enum xo_bus xo_options_default_bus(const struct xo_options *options, bool hvm);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/drive_control.h"
 #include "base/log.h"
 
@@ -41,12 +42,16 @@ static json_t *describe(const struct xo_workers *workers, uint32_t next_link)
 	json_t *list = json_array();
 	char boot[64];
 
-	LIST_FOREACH (worker, &workers->list, entry)
-		json_array_append_new(list,
-				      json_pack("{s:s,s:s,s:s,s:i,s:I}", "role", worker->ops->role,
-						"name", worker->name, "cookie", worker->cookie,
-						"pid", (int)worker->pid, "start-time",
-						(json_int_t)worker->start_time));
+	LIST_FOREACH (worker, &workers->list, entry) {
+		json_t *entry =
+			json_pack("{s:s,s:s,s:s,s:i,s:I}", "role", worker->ops->role, "name",
+				  worker->name, "cookie", worker->cookie, "pid", (int)worker->pid,
+				  "start-time", (json_int_t)worker->start_time);
+
+		if (worker->ops->save)
+			json_object_set_new(entry, "config", worker->ops->save(worker));
+		json_array_append_new(list, entry);
+	}
 	boot_id(boot, sizeof(boot));
 	return json_pack("{s:i,s:s,s:I,s:o}", "version", STATE_VERSION, "boot", boot, "next-link",
 			 (json_int_t)next_link, "workers", list);
@@ -96,7 +101,7 @@ static json_t *load(const char *run_dir)
 }
 
 static int adopt(const json_t *entry, const char *role, struct xo_drives *drives,
-		 struct xo_devices *devices)
+		 struct xo_devices *devices, struct xo_controllers *controllers)
 {
 	const char *name = json_string_value(json_object_get(entry, "name"));
 	const char *cookie = json_string_value(json_object_get(entry, "cookie"));
@@ -108,6 +113,9 @@ static int adopt(const json_t *entry, const char *role, struct xo_drives *drives
 		return -EINVAL;
 	if (!strcmp(role, "drive"))
 		r = xo_drives_adopt(drives, name, cookie, pid, start);
+	else if (!strcmp(role, "ioemu"))
+		r = xo_controllers_adopt(controllers, json_object_get(entry, "config"), cookie, pid,
+					 start);
 	else
 		r = devices ? xo_devices_adopt(devices, name, cookie, pid, start) : -ENOTSUP;
 	if (!r)
@@ -119,9 +127,10 @@ static int adopt(const json_t *entry, const char *role, struct xo_drives *drives
 }
 
 unsigned int xo_state_adopt(const char *run_dir, struct xo_drives *drives,
-			    struct xo_devices *devices)
+			    struct xo_devices *devices, struct xo_controllers *controllers)
 {
-	static const char *const roles[] = { "drive", "ring" }; /* rings claim links of drives */
+	/* The others claim links of drives. */
+	static const char *const roles[] = { "drive", "ring", "ioemu" };
 	json_t *json = load(run_dir);
 	unsigned int count = 0;
 	json_int_t next = json_integer_value(json_object_get(json, "next-link"));
@@ -130,11 +139,12 @@ unsigned int xo_state_adopt(const char *run_dir, struct xo_drives *drives,
 
 	if (next > 0 && next <= XO_DRIVE_LINK_ID_MAX && (uint32_t)next > drives->next_link)
 		drives->next_link = (uint32_t)next;
-	for (unsigned int role = 0; role < 2; role++) {
+	for (unsigned int role = 0; role < XO_ARRAY_SIZE(roles); role++) {
 		json_array_foreach (json_object_get(json, "workers"), i, entry) {
 			const char *own = json_string_value(json_object_get(entry, "role"));
 
-			if (own && !strcmp(own, roles[role]) && !adopt(entry, own, drives, devices))
+			if (own && !strcmp(own, roles[role]) &&
+			    !adopt(entry, own, drives, devices, controllers))
 				count++;
 		}
 	}

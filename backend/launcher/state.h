@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "controllers.h"
 #include "devices.h"
 #include "drives.h"
 #include "worker.h"
@@ -20,6 +21,6 @@ void xo_state_save(const char *run_dir, const struct xo_workers *workers, uint32
  * when the backend role is off. How many were found.
  */
 unsigned int xo_state_adopt(const char *run_dir, struct xo_drives *drives,
-			    struct xo_devices *devices);
+			    struct xo_devices *devices, struct xo_controllers *controllers);
 
 #endif

@@ -286,3 +286,8 @@ bool xo_store_domain_exists(struct xo_store *store, unsigned int domid)
 	snprintf(path, sizeof(path), "/local/domain/%u", domid);
 	return xo_store_exists(store, path) || errno == EACCES;
 }
+
+bool xo_store_domain_alive(struct xo_store *store, unsigned int domid)
+{
+	return xs_is_domain_introduced(store->xs, domid);
+}

@@ -78,4 +78,7 @@ int xo_store_numbers(struct xo_store *store, const char *path, const char *prefi
 /* Whether a domain is there at all (its home; for one without privilege: as far as it can see). */
 bool xo_store_domain_exists(struct xo_store *store, unsigned int domid);
 
+/* Whether xenstored still serves the domain: no more once it is dying, though its nodes may be there. */
+bool xo_store_domain_alive(struct xo_store *store, unsigned int domid);
+
 #endif

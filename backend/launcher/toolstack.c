@@ -33,6 +33,10 @@ int xo_domain_read(struct xo_store *store, unsigned int domid, struct xo_domain 
 	    xo_schema_text(XO_OPTICAL_UUID, vm + 4, strlen(vm + 4), domain->uuid,
 			   sizeof(domain->uuid)))
 		domain->uuid[0] = '\0';
+	snprintf(path, sizeof(path), "/libxl/%u/type", domid);
+	if (xo_store_read(store, path, vm, sizeof(vm)) || strlen(vm) >= sizeof(domain->type))
+		vm[0] = '\0';
+	snprintf(domain->type, sizeof(domain->type), "%.7s", vm);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct xo_domain {
 	unsigned int domid;
 	char name[132];
 	char uuid[40];
+	char type[8]; /* "hvm", "pvh" or "pv" as libxl has it; empty: not known */
 };
 
 /* A device, as the toolstack names it. */

@@ -67,6 +67,8 @@ struct xo_worker_ops {
 		      size_t count);
 	/* It ended for good; `why` says so for people, NULL: as it was told to. */
 	void (*ended)(struct xo_worker *worker, const char *why);
+	/* What the launcher's successor must know, beside what the worker can be asked; may be NULL. */
+	json_t *(*save)(const struct xo_worker *worker);
 };
 
 /*

@@ -168,6 +168,7 @@ static void drive_available(void *priv, const char *drive)
 
 	if (launcher->config.backend)
 		xo_devices_drive_available(&launcher->devices, drive);
+	xo_controllers_drive_available(&launcher->controllers, drive);
 }
 
 static void drive_event(void *priv, const char *drive, const char *event, const json_t *data)
@@ -213,8 +214,10 @@ static void store_changed(void *priv, const char *path)
 
 	if (launcher->config.backend)
 		xo_devices_changed(&launcher->devices, path);
-	if (!strcmp(path, "@releaseDomain"))
+	if (!strcmp(path, "@releaseDomain")) {
+		xo_controllers_released(&launcher->controllers);
 		clean(launcher);
+	}
 }
 
 static void store_lost(void *priv)
@@ -306,6 +309,15 @@ static void init_parts(struct xo_launcher *launcher)
 		.domain_gone = domain_gone,
 		.priv = launcher,
 	};
+	launcher->controllers = (struct xo_controllers){
+		.config = &launcher->config,
+		.store = &launcher->store,
+		.workers = &launcher->workers,
+		.drives = &launcher->drives,
+		.event = device_event,
+		.priv = launcher,
+	};
+	xo_controllers_init(&launcher->controllers);
 }
 
 static int start(struct xo_launcher *launcher)
@@ -327,10 +339,12 @@ static int start(struct xo_launcher *launcher)
 	uv_timer_init(&launcher->loop, &launcher->clean_timer);
 	launcher->clean_timer.data = launcher;
 	found = xo_state_adopt(launcher->config.run_dir, &launcher->drives,
-			       launcher->config.backend ? &launcher->devices : NULL);
+			       launcher->config.backend ? &launcher->devices : NULL,
+			       &launcher->controllers);
 	xo_point(XO_POINT_ADOPTED);
 	xo_drives_settle(&launcher->drives);
 	xo_store_watch(&launcher->store, "@releaseDomain"); /* not for a driver domain */
+	xo_controllers_released(&launcher->controllers); /* while the launcher was away */
 	if (asprintf(&socket, "%s/control.sock", launcher->config.run_dir) < 0)
 		return -ENOMEM;
 	r = xo_server_open(&launcher->server, &launcher->loop, socket, xo_launcher_commands,
@@ -363,6 +377,7 @@ static void stop(struct xo_launcher *launcher)
 	launcher->workers.changed = workers_unchanged; /* the state file is for the successor */
 	xo_server_close(&launcher->server);
 	xo_devices_fini(&launcher->devices);
+	xo_controllers_fini(&launcher->controllers);
 	xo_drives_fini(&launcher->drives);
 	xo_store_close(&launcher->store);
 }

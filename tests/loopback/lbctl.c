@@ -70,7 +70,8 @@ static bool make(struct xs_handle *xs, const char *path, const char *value, unsi
 	       xs_set_permissions(xs, XBT_NULL, path, p, perms == READABLE ? 2 : 1);
 }
 
-static bool write_home(struct xs_handle *xs, unsigned int domid, const char *name, const char *uuid)
+static bool write_home(struct xs_handle *xs, unsigned int domid, const char *name, const char *uuid,
+		       const char *type)
 {
 	char base[64], vm[64], path[256], text[64];
 	bool ok = true;
@@ -94,7 +95,9 @@ static bool write_home(struct xs_handle *xs, unsigned int domid, const char *nam
 	snprintf(path, sizeof(path), "%s/name", vm);
 	ok = ok && make(xs, path, name, domid, READABLE);
 	snprintf(path, sizeof(path), "/libxl/%u", domid);
-	return ok && make(xs, path, "", domid, OF_DOM0);
+	ok = ok && make(xs, path, "", domid, OF_DOM0);
+	snprintf(path, sizeof(path), "/libxl/%u/type", domid);
+	return ok && make(xs, path, type, domid, OF_DOM0);
 }
 
 static void remove_home(struct xs_handle *xs, unsigned int domid)
@@ -151,6 +154,7 @@ static int cmd_create(int argc, char **argv)
 		{ "paused", 0, NULL, 'p' }, { NULL, 0, NULL, 0 },
 	};
 	static const char *const types[] = { "pv", "pvh", "hvm" };
+	const char *type;
 	struct lb_msg msg = { .op = LB_DOM_CREATE, .a = { LB_NO_DOMAIN, LB_TYPE_PV, 32 * 256, 1 } };
 	bool store = true, paused = false, ok = true;
 	struct xs_handle *xs = NULL;
@@ -187,15 +191,16 @@ static int cmd_create(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (argc - optind != 1 || parse_uuid(uuid_text, uuid) < 0)
+	if (argc - optind != 1 || parse_uuid(uuid_text, uuid) < 0 || msg.a[1] > 2)
 		return usage("create-domain [--type pv|pvh|hvm] [--memory MIB] [--vcpus N] "
 			     "[--uuid U] [--domid N] [--no-store] [--paused] NAME");
+	type = types[msg.a[1]];
 	r = lb_call(&conn, &msg, uuid, 16, NULL, 0, NULL, 0);
 	if (r < 0)
 		return fail("create-domain", r);
 	if (store) {
 		xs = xs_open(0);
-		ok = xs && write_home(xs, (unsigned int)r, argv[optind], uuid_text) &&
+		ok = xs && write_home(xs, (unsigned int)r, argv[optind], uuid_text, type) &&
 		     xs_introduce_domain(xs, (unsigned int)r, msg.a[0], (unsigned int)msg.a[1]);
 		if (!ok)
 			fail("store", -errno);

@@ -55,3 +55,11 @@ tests_protocol_board_SOURCES = tests/protocol/board.c tests/protocol/rig.c tests
 tests_protocol_board_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC) $(DRIVE_INC)
 tests_protocol_board_LDADD = ioemu/model/libmodel.la drive/virtual/libburner.la mmc/libmmc.la \
 	base/libbase.la $(JANSSON_LIBS) $(SGUTILS_LIBS)
+
+# Emulated controllers, from the launcher to the guest's virtual CPU.
+check_PROGRAMS += tests/protocol/vcpu_reader
+TESTS += tests/protocol/controller.test
+EXTRA_DIST += tests/protocol/controller.test
+tests_protocol_vcpu_reader_SOURCES = tests/protocol/vcpu_reader.c
+tests_protocol_vcpu_reader_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
+tests_protocol_vcpu_reader_LDADD = tests/loopback/liblb.la base/libbase.la
