@@ -73,19 +73,21 @@ static json_t *query_links(const struct xo_drive *drive)
 
 		if (!record || link->removed)
 			continue;
-		json_array_append_new(
-			links,
-			json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:I,s:I,s:i,s:i}",
-				  "link", (json_int_t)record->id, "domid",
-				  (json_int_t)record->domid, "name", record->name, "path",
-				  record->path, "mode", record->read_only ? "ro" : "rw", "yours",
-				  xo_query_standing(drive, record->id), "queued",
-				  (json_int_t)link->queued, "commands", (json_int_t)link->commands,
-				  "errors", (json_int_t)link->errors, "refused",
-				  (json_int_t)link->refused, "open", link->open, "slots",
-				  (json_int_t)record->slots, "slot-size",
-				  (json_int_t)record->slot_size, "fd", link->link.fd, "arena-fd",
-				  link->link.arena_fd));
+		json_array_append_new(links,
+				      json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,"
+						"s:I,s:I,s:i,s:i}",
+						"link", (json_int_t)record->id, "domid",
+						(json_int_t)record->domid, "name", record->name,
+						"uuid", record->uuid, "path", record->path, "mode",
+						record->read_only ? "ro" : "rw", "yours",
+						xo_query_standing(drive, record->id), "queued",
+						(json_int_t)link->queued, "commands",
+						(json_int_t)link->commands, "errors",
+						(json_int_t)link->errors, "refused",
+						(json_int_t)link->refused, "open", link->open,
+						"slots", (json_int_t)record->slots, "slot-size",
+						(json_int_t)record->slot_size, "fd", link->link.fd,
+						"arena-fd", link->link.arena_fd));
 	}
 	return links;
 }

@@ -71,7 +71,7 @@
  *	 "running": {"opcode": "WRITE (10)", "link": ID, "ms": N} | null,
  *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent"|"present",
  *	 "gone": BOOL (the device has been unplugged), "max-transfer": BYTES,
- *	 "links": [{"link": ID, "domid": N, "name": …, "path": …, "mode": …, "yours": …, "queued": N,
+ *	 "links": [{"link": ID, "domid": N, "name": …, "uuid": …, "path": …, "mode": …, "yours": …, "queued": N,
  *	            "commands": N, "errors": N, "refused": N, "open": BOOL, "slots": N, "slot-size": N,
  *	            "fd": N, "arena-fd": N}, …],	the descriptors' numbers here, for pidfd_getfd
  *	 "device-fd": N, "disc-fd": N,	likewise; -1: has none
