@@ -431,7 +431,6 @@ const struct xo_worker_ops xo_drive_worker_ops = {
 static void adopt_bottom(struct xo_drive *drive, const json_t *query)
 {
 	const json_t *number = json_object_get(query, drive->is_virtual ? "disc-fd" : "device-fd");
-	char error[512];
 	int fd = -1;
 
 	if (json_is_integer(number) && json_integer_value(number) >= 0)
@@ -440,7 +439,6 @@ static void adopt_bottom(struct xo_drive *drive, const json_t *query)
 		drive->device.fd = fd < 0 ? -1 : fd;
 		return;
 	}
-	tray_load(drive, error, sizeof(error));
 	if (fd >= 0 && drive->disc.path) {
 		close(drive->disc.sectors_fd);
 		drive->disc.sectors_fd = fd;
@@ -454,6 +452,7 @@ int xo_drives_adopt(struct xo_drives *drives, const char *name, const char *cook
 {
 	struct xo_drive *drive = xo_drives_get(drives, name);
 	const json_t *link;
+	char error[512];
 	json_t *query;
 	size_t i;
 	int r;
@@ -464,6 +463,8 @@ int xo_drives_adopt(struct xo_drives *drives, const char *name, const char *cook
 	if (r)
 		return r;
 	drive->state = XO_DRIVE_RUNNING;
+	if (drive->is_virtual) /* before its first event: that may be a description to save */
+		tray_load(drive, error, sizeof(error));
 	r = xo_worker_adopt(drive->worker, cookie, pid, start_time);
 	query = r ? NULL : xo_worker_ask(drive->worker, XO_DRIVE_QUERY, XO_ADOPT_TIMEOUT_MS);
 	if (!r && !query)

@@ -47,6 +47,25 @@ static int open_description(const char *path)
 	return fd;
 }
 
+/* A file without a description is a finished data disc, as an ISO file is: it is never written. */
+static int open_image(struct xo_tray_disc *disc, char *error, size_t size)
+{
+	int fd = open(disc->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	disc->description_fd = -1;
+	if (fd < 0) {
+		int r = -errno;
+
+		snprintf(error, size, "disc %s: %s", disc->path, strerror(-r));
+		return r;
+	}
+	close(disc->sectors_fd);
+	disc->sectors_fd = fd;
+	disc->read_only = true;
+	disc->image = true;
+	return 0;
+}
+
 int xo_tray_disc_open(struct xo_tray_disc *disc, const char *path, bool read_only, char *error,
 		      size_t size)
 {
@@ -65,7 +84,9 @@ int xo_tray_disc_open(struct xo_tray_disc *disc, const char *path, bool read_onl
 		goto out;
 	}
 	disc->description_fd = open_description(path);
-	if (disc->description_fd < 0) {
+	if (disc->description_fd == -ENOENT) {
+		r = open_image(disc, error, size);
+	} else if (disc->description_fd < 0) {
 		r = disc->description_fd;
 		snprintf(error, size, "disc %s: its description %s.json: %s", path, path,
 			 strerror(-r));
@@ -78,8 +99,10 @@ out:
 
 int xo_tray_disc_reopen_description(struct xo_tray_disc *disc)
 {
-	int fd = open_description(disc->path);
+	int fd = disc->image ? -ENOENT : open_description(disc->path);
 
+	if (disc->image)
+		return 0;
 	if (fd < 0)
 		return fd;
 	if (disc->description_fd >= 0)
@@ -159,6 +182,8 @@ int xo_tray_disc_save(const struct xo_tray_disc *disc, int fd, size_t length)
 
 	if (!disc->path)
 		return -ENOENT;
+	if (disc->image)
+		return 0;
 	if (!length || length > DESCRIPTION_MAX || fstat(fd, &st) < 0 || st.st_size < 0 ||
 	    (size_t)st.st_size < length)
 		return -EINVAL;

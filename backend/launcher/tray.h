@@ -12,6 +12,7 @@
 struct xo_tray_disc {
 	char *path; /* of the sector file; NULL: the tray is empty */
 	bool read_only;
+	bool image; /* it has no description */
 	int sectors_fd;
 	int description_fd; /* of the description as it stands, at 0 */
 };
@@ -19,7 +20,7 @@ struct xo_tray_disc {
 void xo_tray_disc_init(struct xo_tray_disc *disc);
 void xo_tray_disc_fini(struct xo_tray_disc *disc);
 
-/* Opens both files of the disc at `path`. The reason of a failure is in error[size]. */
+/* Opens both files of the disc at `path`; without a description it is a finished data disc. The reason of a failure is in error[size]. */
 int xo_tray_disc_open(struct xo_tray_disc *disc, const char *path, bool read_only, char *error,
 		      size_t size);
 
