@@ -126,6 +126,11 @@ static void ide_start(void)
 	config(0x14, 4, CTL);
 	config(0x20, 4, BM);
 	config(4, 2, 5);
+	/* SRST brings the signature back, whatever was done before (ATA8-ACS 9.2). */
+	out(CTL + 2, 1, 0x06);
+	out(CTL + 2, 1, 0x02);
+	for (int i = 0; i < TRIES && in(CTL + 2) & 0x80; i++)
+		usleep(500);
 	if (in(CMD + 5) != 0xeb)
 		die("no ATAPI drive on the IDE controller");
 }
