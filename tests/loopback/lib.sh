@@ -68,7 +68,8 @@ lb_as() {
 	local domid=$1 store=$lb_dir/socket
 	shift
 	[ "$domid" = 0 ] || store=$lb_dir/xenbus-$domid
-	XENOPTIC_LOOPBACK_DOMID=$domid XENSTORED_PATH=$store "$@"
+	mkdir -p "$lb_dir/guest-$domid" # its own /run
+	XENOPTIC_LOOPBACK_DOMID=$domid XENSTORED_PATH=$store XENOPTIC_RUNDIR=$lb_dir/guest-$domid "$@"
 }
 
 # lb_spawn NAME COMMAND…: in the background, output in $lb_dir/NAME.log; $lb_pid is its process.
