@@ -176,12 +176,14 @@ static bool process_knows(const struct xo_attachment *attachment)
 	       attachment->drive->worker->pid > 0 && attachment->state != XO_ATTACHMENT_WAITING;
 }
 
-void xo_attachment_drop(struct xo_attachment *attachment)
+void xo_attachment_drop(struct xo_attachment *attachment, bool again)
 {
 	struct xo_drive *drive = attachment->drive;
 
 	if (attachment->state == XO_ATTACHMENT_LEAVING)
 		return;
+	if (again)
+		xo_drive_linger(drive);
 	if (process_knows(attachment)) {
 		send_remove(attachment);
 		return;
@@ -196,7 +198,7 @@ void xo_attachment_lose(struct xo_attachment *attachment, const char *message)
 	void *priv = attachment->priv;
 
 	attachment->callback = NULL;
-	xo_attachment_drop(attachment);
+	xo_attachment_drop(attachment, false);
 	if (callback)
 		callback(priv, XO_ATTACHMENT_LOST, message);
 }

@@ -12,8 +12,10 @@
 
 /* An answer on its way to who asked, with what is to be done first. */
 struct disc_order {
+	STAILQ_ENTRY(disc_order) entry;
 	struct xo_drive *drive;
-	struct xo_tray_disc disc; /* inserted: becomes the drive's */
+	bool force;
+	struct xo_tray_disc disc; /* to be inserted: becomes the drive's; without a path: eject */
 	xo_worker_reply *reply;
 	void *priv;
 };
@@ -27,15 +29,6 @@ static void order_free(struct disc_order *order)
 {
 	xo_tray_disc_fini(&order->disc);
 	free(order);
-}
-
-static void reply_done(xo_worker_reply *reply, void *priv)
-{
-	json_t *nothing = json_object();
-
-	if (reply)
-		reply(priv, nothing, NULL, NULL, NULL, 0);
-	json_decref(nothing);
 }
 
 static void order_reply(struct disc_order *order, const json_t *data, const char *error_class,
@@ -96,15 +89,7 @@ int xo_drive_insert_disc(struct xo_drive *drive, bool again, xo_worker_reply *re
 			 reply ? priv : drive);
 }
 
-static int insert_now(struct xo_drive *drive, struct disc_order *order)
-{
-	if (drive->state == XO_DRIVE_RUNNING && drive->worker->pid > 0)
-		return send_disc(drive, &order->disc, false, inserted, order);
-	/* Nobody uses the drive: the disc lies in its tray when somebody does. */
-	return xo_tray_write(state_dir(drive), xo_drive_short_name(drive), order->disc.path,
-			     order->disc.read_only);
-}
-
+/* The tray's record: what lies in it, also while nobody uses the drive. */
 static int tray_check(struct xo_drive *drive, bool empty, char *error, size_t size)
 {
 	bool read_only;
@@ -112,52 +97,17 @@ static int tray_check(struct xo_drive *drive, bool empty, char *error, size_t si
 	int r;
 
 	r = xo_tray_read(state_dir(drive), xo_drive_short_name(drive), &path, &read_only);
-	if (!r && empty && path) {
+	if (r) {
+		snprintf(error, size, "drive %s: %s", drive->name, strerror(-r));
+	} else if (empty && path) {
 		snprintf(error, size, "drive %s: the tray holds %s; eject it first", drive->name,
 			 path);
 		r = -EBUSY;
-	} else if (!r && !empty && !path) {
+	} else if (!empty && !path) {
 		snprintf(error, size, "drive %s: there is no disc in it", drive->name);
 		r = -ENOENT;
 	}
 	free(path);
-	return r;
-}
-
-int xo_drive_insert(struct xo_drive *drive, const char *path, bool read_only,
-		    xo_worker_reply *reply, void *priv, char *error, size_t size)
-{
-	struct disc_order *order;
-	bool idle = drive->state == XO_DRIVE_OFF;
-	int r;
-
-	if (!drive->is_virtual) {
-		snprintf(error, size, "drive %s: not virtual; put the disc in by hand",
-			 drive->name);
-		return -ENOTSUP;
-	}
-	r = tray_check(drive, true, error, size);
-	if (r)
-		return r;
-	order = calloc(1, sizeof(*order));
-	if (!order)
-		return -ENOMEM;
-	order->drive = drive;
-	order->reply = reply;
-	order->priv = priv;
-	xo_tray_disc_init(&order->disc);
-	r = xo_tray_disc_open(&order->disc, path, read_only, error, size);
-	if (!r) {
-		r = idle || drive->state == XO_DRIVE_RUNNING ? insert_now(drive, order) : -EAGAIN;
-		if (r)
-			snprintf(error, size, "drive %s: %s", drive->name,
-				 r == -EAGAIN ? "it is just being opened or closed; try again"
-					      : strerror(-r));
-	}
-	if (r || idle)
-		order_free(order);
-	if (!r && idle)
-		reply_done(reply, priv);
 	return r;
 }
 
@@ -176,39 +126,118 @@ static void ejected(void *priv, const json_t *data, const char *error_class, con
 	order_reply(order, data, error_class, error);
 }
 
-int xo_drive_eject(struct xo_drive *drive, bool force, xo_worker_reply *reply, void *priv,
-		   char *error, size_t size)
+/* Nobody uses the drive: only the record changes. */
+static void order_record(struct disc_order *order)
 {
-	struct disc_order *order;
-	int r;
+	struct xo_drive *drive = order->drive;
+	int r = xo_tray_write(state_dir(drive), xo_drive_short_name(drive), order->disc.path,
+			      order->disc.read_only);
+	json_t *nothing = json_object();
 
-	if (drive->is_virtual) {
-		r = tray_check(drive, false, error, size);
-		if (r)
-			return r;
+	order_reply(order, r ? NULL : nothing, "GenericError", strerror(-r));
+	json_decref(nothing);
+}
+
+static void order_run(struct disc_order *order)
+{
+	struct xo_drive *drive = order->drive;
+	char error[512];
+	int r = 0;
+
+	if (drive->is_virtual)
+		r = tray_check(drive, order->disc.path != NULL, error, sizeof(error));
+	if (r) {
+		order_reply(order, NULL, "GenericError", error);
+		return;
 	}
-	if (drive->state == XO_DRIVE_OFF && drive->is_virtual) {
-		r = xo_tray_write(state_dir(drive), xo_drive_short_name(drive), NULL, false);
-		if (!r)
-			reply_done(reply, priv);
-		return r;
+	if (drive->state == XO_DRIVE_OFF) {
+		order_record(order);
+		return;
 	}
-	if (drive->state != XO_DRIVE_RUNNING) {
-		snprintf(error, size, "drive %s: not in use by a guest; use eject(1)", drive->name);
-		return -ENODEV;
+	if (order->disc.path)
+		r = send_disc(drive, &order->disc, false, inserted, order);
+	else
+		r = xo_worker_command(drive->worker, XO_DRIVE_EJECT,
+				      json_pack("{s:b}", "force", order->force), NULL, 0, ejected,
+				      order);
+	if (r)
+		order_reply(order, NULL, "GenericError", strerror(-r));
+}
+
+void xo_drive_run_orders(struct xo_drive *drive)
+{
+	/* Not while it is being opened or closed, and not when its process is being replaced. */
+	while (!STAILQ_EMPTY(&drive->orders) &&
+	       (drive->state == XO_DRIVE_OFF ||
+		(drive->state == XO_DRIVE_RUNNING && drive->worker->pid > 0))) {
+		struct disc_order *order = STAILQ_FIRST(&drive->orders);
+
+		STAILQ_REMOVE_HEAD(&drive->orders, entry);
+		order_run(order);
 	}
-	order = calloc(1, sizeof(*order));
+}
+
+void xo_drive_drop_orders(struct xo_drive *drive)
+{
+	while (!STAILQ_EMPTY(&drive->orders)) {
+		struct disc_order *order = STAILQ_FIRST(&drive->orders);
+
+		STAILQ_REMOVE_HEAD(&drive->orders, entry);
+		order_reply(order, NULL, "GenericError", "the daemon ends");
+	}
+}
+
+static struct disc_order *order_new(struct xo_drive *drive, xo_worker_reply *reply, void *priv)
+{
+	struct disc_order *order = calloc(1, sizeof(*order));
+
 	if (!order)
-		return -ENOMEM;
+		return NULL;
 	order->drive = drive;
 	order->reply = reply;
 	order->priv = priv;
 	xo_tray_disc_init(&order->disc);
-	r = xo_worker_command(drive->worker, XO_DRIVE_EJECT, json_pack("{s:b}", "force", force),
-			      NULL, 0, ejected, order);
-	if (r) {
-		snprintf(error, size, "drive %s: %s", drive->name, strerror(-r));
-		free(order);
+	return order;
+}
+
+int xo_drive_insert(struct xo_drive *drive, const char *path, bool read_only,
+		    xo_worker_reply *reply, void *priv, char *error, size_t size)
+{
+	struct disc_order *order;
+	int r;
+
+	if (!drive->is_virtual) {
+		snprintf(error, size, "drive %s: not virtual; put the disc in by hand",
+			 drive->name);
+		return -ENOTSUP;
 	}
-	return r;
+	order = order_new(drive, reply, priv);
+	if (!order)
+		return -ENOMEM;
+	r = xo_tray_disc_open(&order->disc, path, read_only, error, size);
+	if (r) {
+		order_free(order);
+		return r;
+	}
+	STAILQ_INSERT_TAIL(&drive->orders, order, entry);
+	xo_drive_run_orders(drive);
+	return 0;
+}
+
+int xo_drive_eject(struct xo_drive *drive, bool force, xo_worker_reply *reply, void *priv,
+		   char *error, size_t size)
+{
+	struct disc_order *order;
+
+	if (drive->state != XO_DRIVE_RUNNING && !drive->is_virtual) {
+		snprintf(error, size, "drive %s: not in use by a guest; use eject(1)", drive->name);
+		return -ENODEV;
+	}
+	order = order_new(drive, reply, priv);
+	if (!order)
+		return -ENOMEM;
+	order->force = force;
+	STAILQ_INSERT_TAIL(&drive->orders, order, entry);
+	xo_drive_run_orders(drive);
+	return 0;
 }

@@ -18,6 +18,7 @@
 #include "process.h"
 
 #define RETRY_MS 250
+#define LINGER_MS 1000
 #define VIRTUAL_PREFIX "virtual:"
 
 const char *xo_drive_state_name(enum xo_drive_state state)
@@ -47,11 +48,12 @@ static void timer_free(uv_handle_t *handle)
 	free(handle);
 }
 
-static void retry_stop(struct xo_drive *drive)
+static void timer_stop(struct xo_drive *drive)
 {
-	if (drive->retry)
-		uv_close((uv_handle_t *)drive->retry, timer_free);
-	drive->retry = NULL;
+	if (drive->timer)
+		uv_close((uv_handle_t *)drive->timer, timer_free);
+	drive->timer = NULL;
+	drive->lingering = false;
 }
 
 static void drive_close(struct xo_drive *drive)
@@ -64,7 +66,7 @@ static void drive_close(struct xo_drive *drive)
 	xo_tray_disc_fini(&drive->disc);
 	json_decref(drive->lease);
 	drive->lease = NULL;
-	retry_stop(drive);
+	timer_stop(drive);
 }
 
 void xo_drives_fini(struct xo_drives *drives)
@@ -72,11 +74,12 @@ void xo_drives_fini(struct xo_drives *drives)
 	while (!LIST_EMPTY(&drives->list)) {
 		struct xo_drive *drive = LIST_FIRST(&drives->list);
 
+		xo_drive_drop_orders(drive);
 		while (!LIST_EMPTY(&drive->links))
 			xo_attachment_free(LIST_FIRST(&drive->links));
 		xo_worker_free(drive->worker);
 		drive->worker = NULL;
-		retry_stop(drive);
+		timer_stop(drive);
 		if (drive->device.fd >= 0)
 			close(drive->device.fd);
 		xo_tray_disc_fini(&drive->disc);
@@ -111,6 +114,7 @@ struct xo_drive *xo_drives_get(struct xo_drives *drives, const char *name)
 	xo_tray_disc_init(&drive->disc);
 	strcpy(drive->name, name);
 	LIST_INIT(&drive->links);
+	STAILQ_INIT(&drive->orders);
 	LIST_INSERT_HEAD(&drives->list, drive, entry);
 	return drive;
 }
@@ -159,7 +163,7 @@ static void drive_start(struct xo_drive *drive)
 {
 	int r = 0;
 
-	retry_stop(drive);
+	timer_stop(drive);
 	if (!drive->worker)
 		r = xo_worker_new(drive->all->workers, &xo_drive_worker_ops, drive->name, drive,
 				  &drive->worker);
@@ -175,24 +179,31 @@ static void drive_start(struct xo_drive *drive)
 	refuse_all(drive, XO_ATTACH_FAILED, "the drive's process cannot be started; see the log");
 }
 
-static void retry_expired(uv_timer_t *timer)
+static void timer_expired(uv_timer_t *timer)
 {
 	struct xo_drive *drive = timer->data;
 
-	retry_stop(drive);
+	timer_stop(drive);
 	xo_drive_advance(drive);
 }
 
-static int retry_later(struct xo_drive *drive)
+static int timer_start(struct xo_drive *drive, unsigned int ms)
 {
 	uv_timer_t *timer = calloc(1, sizeof(*timer));
 
 	if (!timer)
 		return -ENOMEM;
+	timer_stop(drive);
 	uv_timer_init(drive->all->loop, timer);
 	timer->data = drive;
-	drive->retry = timer;
-	return uv_timer_start(timer, retry_expired, RETRY_MS, 0);
+	drive->timer = timer;
+	return uv_timer_start(timer, timer_expired, ms, 0);
+}
+
+void xo_drive_linger(struct xo_drive *drive)
+{
+	if (drive->state == XO_DRIVE_RUNNING && !timer_start(drive, LINGER_MS))
+		drive->lingering = true;
 }
 
 static bool wanted(const struct xo_drive *drive)
@@ -213,7 +224,8 @@ static void drive_open(struct xo_drive *drive)
 		    ? tray_load(drive, error, sizeof(error))
 		    : xo_optical_device_open(drive->name, &drive->device, error, sizeof(error));
 	/* udev's cdrom_id and udisks hold every drive for a moment. */
-	if (r == -EBUSY && xo_now_ns() - drive->opening_since < patience && !retry_later(drive))
+	if (r == -EBUSY && xo_now_ns() - drive->opening_since < patience &&
+	    !timer_start(drive, RETRY_MS))
 		return;
 	if (!r) {
 		drive_start(drive);
@@ -232,18 +244,37 @@ static void drive_stop(struct xo_drive *drive)
 		xo_worker_kill(drive->worker);
 }
 
-void xo_drive_advance(struct xo_drive *drive)
+static bool came_back(const struct xo_drive *drive)
+{
+	const struct xo_attachment *attachment;
+
+	LIST_FOREACH(attachment, &drive->links, entry)
+		if (attachment->state != XO_ATTACHMENT_LEAVING)
+			return true;
+	return false;
+}
+
+static void offer_all(struct xo_drive *drive)
 {
 	struct xo_attachment *attachment;
 	struct xo_attachment *next;
 
+	for (attachment = LIST_FIRST(&drive->links); attachment; attachment = next) {
+		next = LIST_NEXT(attachment, entry);
+		if (attachment->state == XO_ATTACHMENT_WAITING)
+			xo_attachment_offer(attachment);
+	}
+}
+
+void xo_drive_advance(struct xo_drive *drive)
+{
 	switch (drive->state) {
 	case XO_DRIVE_OFF:
 		if (wanted(drive))
 			drive_open(drive);
 		break;
 	case XO_DRIVE_OPENING:
-		if (!drive->retry && wanted(drive)) {
+		if (!drive->timer && wanted(drive)) {
 			drive_open(drive);
 		} else if (!wanted(drive)) {
 			drive->state = XO_DRIVE_OFF;
@@ -251,17 +282,16 @@ void xo_drive_advance(struct xo_drive *drive)
 		}
 		break;
 	case XO_DRIVE_RUNNING:
-		for (attachment = LIST_FIRST(&drive->links); attachment; attachment = next) {
-			next = LIST_NEXT(attachment, entry);
-			if (attachment->state == XO_ATTACHMENT_WAITING)
-				xo_attachment_offer(attachment);
-		}
-		if (!wanted(drive))
+		offer_all(drive);
+		if (drive->lingering && came_back(drive))
+			timer_stop(drive);
+		if (!wanted(drive) && !drive->lingering)
 			drive_stop(drive);
 		break;
 	case XO_DRIVE_STOPPING:
 		break; /* until its process has ended */
 	}
+	xo_drive_run_orders(drive);
 }
 
 /* The drive's process has ended and none follows. */

@@ -52,7 +52,9 @@ struct xo_drive {
 	struct xo_optical_device device;
 	struct xo_tray_disc disc;
 	LIST_HEAD(, xo_attachment) links;
-	uv_timer_t *retry;
+	STAILQ_HEAD(, disc_order) orders; /* disc_control.c */
+	uv_timer_t *timer; /* tries to open it again, or waits for who comes back */
+	bool lingering; /* somebody is about to attach again: not closed before the timer */
 	uint64_t opening_since; /* ns */
 	json_t *lease; /* as the process told it last; NULL: none */
 };
@@ -115,8 +117,11 @@ struct xo_attachment *xo_attachment_new(struct xo_drives *drives, const char *dr
 					const struct xo_attachment_request *request,
 					xo_attachment_callback *callback, void *priv);
 
-/* Gives it back, whatever still runs. XO_DETACHED follows, perhaps before this returns. */
-void xo_attachment_drop(struct xo_attachment *attachment);
+/*
+ * Gives it back, whatever still runs. XO_DETACHED follows, perhaps before this returns. With
+ * `again` a successor comes at once: the drive is not closed in between.
+ */
+void xo_attachment_drop(struct xo_attachment *attachment, bool again);
 
 /* The link is of no use any more: it is removed from the drive, the owner hears that it is lost. */
 void xo_attachment_lose(struct xo_attachment *attachment, const char *message);

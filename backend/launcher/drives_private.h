@@ -10,7 +10,14 @@
 /* Does what the drive's state and its links ask for. */
 void xo_drive_advance(struct xo_drive *drive);
 
+/* Somebody is about to attach again. */
+void xo_drive_linger(struct xo_drive *drive);
+
 const char *xo_drive_short_name(const struct xo_drive *drive);
+
+/* Discs that wait to be inserted or ejected, as far as that can be done now. */
+void xo_drive_run_orders(struct xo_drive *drive);
+void xo_drive_drop_orders(struct xo_drive *drive);
 
 /* Sends "insert" with the disc that is open. */
 int xo_drive_insert_disc(struct xo_drive *drive, bool again, xo_worker_reply *reply, void *priv);

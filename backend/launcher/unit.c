@@ -269,11 +269,11 @@ static void attach(struct xo_unit *unit)
 		unit->attachment = attachment;
 }
 
-static void detach(struct xo_unit *unit)
+static void detach(struct xo_unit *unit, bool again)
 {
 	unit->facts.attach = XO_ATTACH_LEAVING;
 	if (unit->attachment)
-		xo_attachment_drop(unit->attachment);
+		xo_attachment_drop(unit->attachment, again);
 	else
 		unit->facts.attach = XO_ATTACH_NONE;
 }
@@ -300,7 +300,7 @@ static int run_unit(struct xo_unit *unit, enum xo_phase phase)
 		attach(unit);
 		return 0;
 	case XO_UNIT_DETACH:
-		detach(unit);
+		detach(unit, phase == XO_PHASE_RESET && unit->facts.backend != XO_XENBUS_CLOSING);
 		return 0;
 	case XO_UNIT_ADD:
 		return xo_ring_add_unit(unit);

@@ -75,3 +75,7 @@ tests_loopback_test_sandboxed_SOURCES = %D%/test_sandboxed.c
 tests_loopback_test_sandboxed_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
 tests_loopback_test_sandboxed_LDADD = tests/loopback/liblb.la base/libbase.la $(XENEVTCHN_LIBS) \
 	$(XENGNTTAB_LIBS) $(XENFOREIGNMEMORY_LIBS) $(XENDEVICEMODEL_LIBS) $(XENTOOLCORE_LIBS)
+
+# Burning through the whole chain.
+TESTS += tests/loopback/burn.sh
+EXTRA_DIST += tests/loopback/burn.sh tests/loopback/burn/lib.sh

@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Burning through the whole chain on the loopback: a guest with a virtual drive, unmodified programs
+# in it (xenoptic-guest exec), and comparisons by other programs on the host.
+
+. "${top_srcdir:?}/tests/loopback/lib.sh"
+
+# burn_start [xenopticd's options]: daemon, guest with virtual:burner; $burn_domid.
+burn_start() {
+	[ "$(id -u)" = 0 ] || lb_skip "workers change their user: needs root"
+	lb_start
+	lb_create --type pv guest
+	burn_domid=$lb_domid
+	export XENOPTIC_SOCKET=$lb_dir/run/control.sock
+	export XENOPTIC_PRELOAD=$top_builddir/tools/.libs/xenoptic-exec.so
+	mkdir "$lb_dir/run"
+	burn_options=(--run-dir "$lb_dir/run" --state-dir "$lb_dir/state" --libexec-dir "$top_builddir" \
+		--user nobody "$@")
+	burn_daemon
+	xenoptic attach guest drive=virtual:burner >/dev/null || lb_fail "attach"
+	burn_count=0
+}
+
+# The daemon in the background; again after it was killed.
+burn_daemon() {
+	lb_spawn daemon "$top_builddir/xenopticd" "${burn_options[@]}"
+	burn_daemon_pid=$lb_pid
+	burn_ready
+}
+
+burn_ready() {
+	local i
+	for i in {1..500}; do
+		xenoptic control query-commands >/dev/null 2>&1 && return
+		kill -0 "$burn_daemon_pid" 2>/dev/null || lb_fail "the daemon ended ($i)"
+		sleep 0.05
+	done
+	lb_fail "the daemon does not answer"
+}
+
+xenoptic() {
+	"$top_builddir/xenoptic" "$@"
+}
+
+# The drive's process is asked.
+burn_query() {
+	xenoptic control query-drives | jq -r ".drives[] | select(.drive == \"virtual:burner\") | $1"
+}
+
+burn_stop() {
+	xenoptic control quit '{"workers": true}' >/dev/null || lb_fail "quit"
+}
+
+# burn_insert TYPE [SIZE]: a fresh disc in the drive; $burn_disc is its sector file.
+burn_insert() {
+	burn_count=$((burn_count + 1))
+	burn_disc=$lb_dir/disc$burn_count
+	xenoptic disc new "$burn_disc" --type "$1" ${2:+--size "$2"} >/dev/null || lb_fail "disc new $1"
+	xenoptic disc insert virtual:burner "$burn_disc" >/dev/null || lb_fail "disc insert"
+}
+
+burn_eject() {
+	xenoptic disc eject virtual:burner >/dev/null || lb_fail "disc eject"
+}
+
+# burn_guest PROGRAM…: an unmodified program in the guest, with /dev/sr0; output in $lb_dir/program.log.
+burn_guest() {
+	lb_as "$burn_domid" timeout "${burn_timeout:-300}" "$top_builddir/xenoptic-guest" exec -- "$@" \
+		>"$lb_dir/program.log" 2>&1
+}
+
+# What the description says, jq's way.
+burn_description() {
+	jq -r "$1" "$burn_disc.json"
+}
+
+# burn_same_iso ISO [LBA]: the disc holds it there, says cmp, and isoinfo finds the same files.
+burn_same_iso() {
+	local iso=$1 lba=${2:-0} size
+	size=$(stat -c %s "$iso")
+	cmp -n "$size" -i "$((lba * 2048)):0" "$burn_disc" "$iso" || return 1
+	diff <(isoinfo -R -l -i "$iso") <(isoinfo -R -l -i "$burn_disc" -N "$lba" 2>/dev/null || true) >/dev/null ||
+		[ "$lba" != 0 ] || return 1
+}
+
+# burn_same_audio N FILE: the samples of track N, with the end of it that is the next track's pregap,
+# are the raw file's, padded with silence to whole sectors (and to four seconds).
+burn_same_audio() {
+	local begin end pcm
+	begin=$(burn_description ".tracks[$1 - 1] | .offset + .stored_pregap * 2352")
+	end=$(burn_description "(.tracks[$1] | if . and .stored_pregap > 0 then . else null end) as \$next |
+		if \$next then \$next.offset + \$next.stored_pregap * 2352
+		else .tracks[$1 - 1] | .offset + (.stored_pregap + .size) * 2352 end")
+	pcm=$(stat -c %s "$2")
+	cmp -n "$pcm" -i "$begin:0" "$burn_disc" "$2" || return 1
+	[ $((end - begin - pcm)) -ge 0 ] &&
+		{ [ $((end - begin - pcm)) -lt 2352 ] || [ $((end - begin)) -eq $((300 * 2352)) ]; }
+}
+
+# A tree and an ISO of it: $lb_dir/tree, $lb_dir/iso; the content is the same each time.
+burn_make_iso() {
+	local kilobytes=$1
+	mkdir -p "$lb_dir/tree"
+	printf 'A file in a guest.\n' >"$lb_dir/tree/readme"
+	openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 </dev/zero 2>/dev/null |
+		head -c "${kilobytes}k" >"$lb_dir/tree/data"
+	genisoimage -quiet -R -V XENOPTIC -o "$lb_dir/iso" "$lb_dir/tree" || lb_skip "no genisoimage"
+	[ -s "$lb_dir/tree/data" ] || lb_skip "no openssl"
+}
