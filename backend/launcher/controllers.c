@@ -152,7 +152,7 @@ static void say_error(struct xo_controller *c, const char *message)
 static void leave(struct xo_controller *c)
 {
 	if (c->attachment) {
-		xo_attachment_drop(c->attachment);
+		xo_attachment_drop(c->attachment, false);
 		return; /* XO_DETACHED comes, or has come */
 	}
 	xo_info("controller %u/%u of %s is gone", c->domid, c->device, c->name);
@@ -322,7 +322,7 @@ void xo_controller_ended(struct xo_controller *c, const char *why)
 	/* A guest that has the device keeps it, dead, until it is detached; others never had it. */
 	c->state = c->served ? XO_CONTROLLER_FAILED : XO_CONTROLLER_LEAVING;
 	if (c->served && c->attachment)
-		xo_attachment_drop(c->attachment);
+		xo_attachment_drop(c->attachment, false);
 	else if (!c->served)
 		leave(c);
 }
