@@ -31,4 +31,16 @@ xenoptic_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC) -I$(srcdir)/tools \
 	-DXO_CONTROL_SOCKET='"$(runstatedir)/xenoptic/control.sock"' -DXO_VERSION='"$(PACKAGE_VERSION)"'
 xenoptic_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 xenoptic_LDADD = drive/libdisc.la $(JANSSON_LIBS)
+
+# What xl runs in QEMU's place.
+xolibexec_PROGRAMS += device-model
+device_model_SOURCES = \
+	tools/device-model/arguments.c tools/device-model/arguments.h \
+	tools/device-model/main.c \
+	tools/cli/client.c tools/cli/client.h
+device_model_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools -DXO_QEMU='"$(XO_QEMU)"' \
+	-DXO_CONTROL_SOCKET='"$(runstatedir)/xenoptic/control.sock"'
+device_model_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+device_model_LDADD = $(JANSSON_LIBS)
+
 include tools/guest/local.mk

@@ -86,6 +86,7 @@ static void run_attach(void *priv, const json_t *arguments, struct xo_request *r
 	if (!r)
 		r = xo_options_check(&options, error, sizeof(error));
 	if (r) {
+		xo_notice("attach: %s", error); /* the guest's start fails by it */
 		xo_request_error(request, "InvalidOption", "%s", error);
 		return;
 	}

@@ -63,3 +63,7 @@ EXTRA_DIST += tests/protocol/controller.test
 tests_protocol_vcpu_reader_SOURCES = tests/protocol/vcpu_reader.c
 tests_protocol_vcpu_reader_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
 tests_protocol_vcpu_reader_LDADD = tests/loopback/liblb.la base/libbase.la
+
+# The wrapper that xl runs in QEMU's place.
+TESTS += tests/protocol/device-model.test
+EXTRA_DIST += tests/protocol/device-model.test

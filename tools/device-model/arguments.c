@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Taking `-optical` out of the device model's command line. */
+#include "arguments.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "-optical" as xl passes it on, or with two dashes as QEMU takes its own options. */
+static bool is_option(const char *argument, const char *name)
+{
+	if (*argument++ != '-')
+		return false;
+	if (*argument == '-')
+		argument++;
+	return !strcmp(argument, name);
+}
+
+static int take_optical(struct xo_dm_arguments *a, const char *value, char *error, size_t size)
+{
+	if (!value) {
+		snprintf(error, size, "-optical: its options are missing: drive=…[,bus=…]");
+		return -EINVAL;
+	}
+	if (a->optical_count == XO_OPTICAL_MAX) {
+		snprintf(error, size, "-optical: given more than %d times", XO_OPTICAL_MAX);
+		return -EINVAL;
+	}
+	a->optical[a->optical_count++] = value;
+	return 0;
+}
+
+static int take_domid(struct xo_dm_arguments *a, const char *value, char *error, size_t size)
+{
+	char *end;
+	long domid = value ? strtol(value, &end, 10) : -1;
+
+	if (!value || !*value || *end || domid < 1 || domid > 0x7fef) {
+		snprintf(error, size, "-xen-domid %s: not a domain", value ? value : "");
+		return -EINVAL;
+	}
+	a->domid = (int)domid;
+	return 0;
+}
+
+static bool machine_is_pv(const char *value)
+{
+	return !strncmp(value, "xenpv", 5) && (!value[5] || value[5] == ',');
+}
+
+int xo_dm_arguments_parse(struct xo_dm_arguments *a, int argc, char **argv, char *error,
+			  size_t size)
+{
+	int count = 0;
+	int r = 0;
+
+	*a = (struct xo_dm_arguments){ .domid = -1 };
+	a->qemu = calloc((size_t)argc + 1, sizeof(*a->qemu));
+	if (!a->qemu) {
+		snprintf(error, size, "out of memory");
+		return -ENOMEM;
+	}
+	for (int i = 0; i < argc && !r; i++) {
+		const char *next = argv[i + 1]; /* NULL behind the last */
+
+		if (i && is_option(argv[i], "optical")) {
+			r = take_optical(a, next, error, size);
+			i++;
+			continue;
+		}
+		if (i && is_option(argv[i], "xen-domid"))
+			r = take_domid(a, next, error, size);
+		else if (i && next && (is_option(argv[i], "machine") || is_option(argv[i], "M")))
+			a->pv = a->pv || machine_is_pv(next);
+		a->qemu[count++] = argv[i];
+	}
+	if (r)
+		xo_dm_arguments_fini(a);
+	return r;
+}
+
+void xo_dm_arguments_fini(struct xo_dm_arguments *arguments)
+{
+	free(arguments->qemu);
+	arguments->qemu = NULL;
+}
+
+json_t *xo_dm_options(const char *optical, size_t n)
+{
+	char *copy = strdup(optical);
+	char *rest = copy;
+	json_t *options = json_array();
+	size_t buses = 0;
+	char *item;
+
+	while (copy && (item = strsep(&rest, ","))) {
+		if (!strncmp(item, "bus=", 4) && buses++ != n)
+			continue;
+		json_array_append_new(options, json_string(item));
+	}
+	/* Without a bus the launcher chooses one. */
+	if (!copy || n >= (buses ? buses : 1)) {
+		json_decref(options);
+		options = NULL;
+	}
+	free(copy);
+	return options;
+}

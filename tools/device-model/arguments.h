@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line that libxl gives a device model: what is ours in it, and what QEMU gets. */
+#ifndef XO_TOOLS_ARGUMENTS_H
+#define XO_TOOLS_ARGUMENTS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define XO_OPTICAL_MAX 8 /* drives of one guest */
+
+struct xo_dm_arguments {
+	char **qemu; /* argv of QEMU: the same without `-optical …`; ends with NULL */
+	const char *optical[XO_OPTICAL_MAX]; /* the options, "drive=…,bus=…" */
+	size_t optical_count;
+	int domid; /* -1: not for a domain, libxl's probe of the binary */
+	bool pv; /* QEMU is only the backend of a guest without a device model */
+};
+
+/* 0; -EINVAL with the reason in error[size]. argv is borrowed; xo_dm_arguments_fini frees the rest. */
+int xo_dm_arguments_parse(struct xo_dm_arguments *arguments, int argc, char **argv, char *error,
+			  size_t size);
+void xo_dm_arguments_fini(struct xo_dm_arguments *arguments);
+
+/*
+ * The options of `-optical` number `i` as the launcher takes them, for its `n`-th bus (a drive may be
+ * given on two): {"drive=…", "bus=…", …}; NULL when it has no n-th bus.
+ */
+
+json_t *xo_dm_options(const char *optical, size_t n);
+
+#endif
