@@ -2,6 +2,7 @@
 """What a test gets in Dom0: the built project, the scripts and the guests' initrd, as a tar on a disk."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,23 @@ def stage(build_folder, work):
     return work / "stage.tar"
 
 
+def kernel_module(into, work):
+    """xen-cdfront for the guests' kernel, if this machine has its headers (linux-headers-amd64)."""
+    headers = sorted(path for path in pathlib.Path("/usr/src").glob("linux-headers-*-amd64"))
+    if not headers:
+        return
+    folder = work / "cdfront"
+    folder.mkdir(exist_ok=True)
+    for name in ("Kbuild", "xen-cdfront.c"):
+        shutil.copy(TOP / "frontend" / "linux" / name, folder)
+    made = subprocess.run(
+        ["make", "-s", "-C", headers[-1], "M=%s" % folder, "modules"], capture_output=True, text=True
+    )
+    if made.returncode or "warning:" in made.stderr:
+        raise testbed.Failed("xen-cdfront does not build:\n" + made.stdout + made.stderr)
+    shutil.copy(folder / "xen-cdfront.ko", into)
+
+
 def collect(root, staged, initrd):
     """The folder that Dom0 gets: start, lib.sh, the tests and what they need."""
     root.mkdir()
@@ -54,6 +72,7 @@ def collect(root, staged, initrd):
         subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-o", root / "bin" / tool, source], check=True)
     if staged:
         shutil.copy(staged, root / "stage.tar")
+        kernel_module(root / "bin", staged.parent)
     if initrd:
         shutil.copy(initrd, root / "initrd")
 
