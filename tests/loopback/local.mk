@@ -79,3 +79,7 @@ tests_loopback_test_sandboxed_LDADD = tests/loopback/liblb.la base/libbase.la $(
 # Burning through the whole chain.
 TESTS += tests/loopback/burn.sh
 EXTRA_DIST += tests/loopback/burn.sh tests/loopback/burn/lib.sh
+
+# What ./quickstart needs of it.
+quickstart-loopback: $(LOOPBACK_LIBS) tests/loopback/hypervisor tests/loopback/lbctl
+.PHONY: quickstart-loopback
