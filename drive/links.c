@@ -108,7 +108,7 @@ static void flush(struct xo_drive_link *link)
 	while (!link->greet && link->unsent) {
 		unsigned int slot = oldest_unsent(link);
 
-		if (!send_reply(link, slot))
+		if (slot == XO_LINK_SLOTS_MAX || !send_reply(link, slot))
 			break;
 		link->unsent &= ~(1ull << slot);
 	}

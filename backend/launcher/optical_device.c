@@ -126,7 +126,7 @@ static void find_holder(dev_t dev, char *text, size_t size)
 /* An optical drive, and not by mistake a disk. */
 static int check_type(const char *path, const struct stat *st, char *error, size_t size)
 {
-	uint64_t type;
+	uint64_t type = 0;
 
 	if (!S_ISBLK(st->st_mode)) {
 		snprintf(error, size, "drive %s: not a block device", path);
@@ -141,7 +141,7 @@ static int check_type(const char *path, const struct stat *st, char *error, size
 
 static uint32_t limit(dev_t dev, const char *file, uint64_t unit)
 {
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (sysfs_number(dev, file, &number) || number > UINT32_MAX / unit)
 		return 0;

@@ -72,7 +72,7 @@ static const char usage[] =
 
 static int set_log_level(struct xo_config *config, const char *text)
 {
-	if (text[0] < '3' || text[0] > '7' || text[1])
+	if (!text || text[0] < '3' || text[0] > '7' || text[1])
 		return -EINVAL;
 	config->log_level = (unsigned int)(text[0] - '0');
 	return 0;

@@ -186,7 +186,8 @@ int drive_run(struct drive *drive, const struct packet *packet, struct outcome *
 		return r;
 	}
 	outcome_of(command, outcome);
-	if (command->direction == XO_DIR_IN && outcome->transport == XO_TRANSPORT_OK)
+	if (command->direction == XO_DIR_IN && packet->data &&
+	    outcome->transport == XO_TRANSPORT_OK)
 		memcpy(packet->data, command->data, packet->length - outcome->residual);
 	return 0;
 }
@@ -250,7 +251,7 @@ static void pause_ms(unsigned int ms)
 int drive_ready(struct drive *drive, bool quiet)
 {
 	const struct packet packet = packet_none(XO_OP_TEST_UNIT_READY, 6);
-	struct outcome outcome;
+	struct outcome outcome = { 0 };
 
 	for (int i = 0; i < READY_SECONDS * 2 && !guest_interrupted(); i++) {
 		if (drive_try(drive, &packet, &outcome) == EXIT_OK)

@@ -112,6 +112,7 @@ static uint8_t cdb_length(const struct command *command)
 
 struct direct {
 	struct xo_unit *unit;
+	void *region; /* the burner's; lives as long as the bench */
 	uint8_t *data;
 	uint32_t next_write;
 };
@@ -121,11 +122,11 @@ static void direct_open(struct direct *direct)
 	static struct xo_burner_host host;
 	char *error = NULL;
 	size_t size = (xo_burner_region_size() + 63) / 64 * 64;
-	void *region = aligned_alloc(64, size);
 
-	must(region != NULL, "memory");
-	memset(region, 0, size);
-	must(!xo_burner_new(&direct->unit, region, &host), "open a burner");
+	direct->region = aligned_alloc(64, size);
+	must(direct->region != NULL, "memory");
+	memset(direct->region, 0, size);
+	must(!xo_burner_new(&direct->unit, direct->region, &host), "open a burner");
 	must(!xo_burner_insert(direct->unit, memfd_create("disc", MFD_CLOEXEC), blank_disc,
 			       strlen(blank_disc), false, &error),
 	     error ? error : "insert a disc");
