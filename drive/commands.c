@@ -266,7 +266,7 @@ static int insert_run(struct xo_drive *drive, struct xo_control_job *job)
 		drive->disc_fd = job->fds[0];
 	job->fds[0] = -1; /* taken over */
 	/* The predecessor may have died before the launcher had it. */
-	if (!r && again && drive->record->description_due)
+	if (!r && again && drive->record->descriptions != drive->record->descriptions_told)
 		xo_burner_save(drive->bottom);
 	free(text);
 	return r;

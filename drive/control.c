@@ -161,9 +161,9 @@ static bool send_due(struct xo_drive *drive, enum xo_due due)
 	json_decref(message);
 	if (fd >= 0)
 		close(fd);
-	/* A process that is killed before this tells it again: see xo_drive_start(). */
+	/* The successor of a process that is killed before this tells it again: "insert" with "again". */
 	if (sent && due == XO_DUE_DESCRIPTION)
-		xo_ledger_commit(&drive->record->description_due, 0);
+		xo_ledger_commit(&drive->record->descriptions_told, drive->known_number);
 	return sent;
 }
 

@@ -23,28 +23,42 @@ void xo_drive_queue(struct xo_drive *drive, struct xo_job *job)
 	TAILQ_INSERT_TAIL(&drive->queue, job, entry);
 }
 
+void xo_drive_queue_first(struct xo_drive *drive, struct xo_job *job)
+{
+	job->queued = true;
+	TAILQ_INSERT_HEAD(&drive->queue, job, entry);
+}
+
 void xo_drive_unqueue(struct xo_drive *drive, struct xo_job *job)
 {
 	job->queued = false;
 	TAILQ_REMOVE(&drive->queue, job, entry);
 }
 
-/*
- * A successor that finds the lease draining: what the former holder had under
- * way is followed to its end before anything is undone, so its link must be here first.
- */
-static bool holder_missing(const struct xo_drive *drive)
+static bool is_open(const struct xo_drive *drive, const struct xo_link_record *record)
 {
-	const struct xo_link_record *record = xo_holding_record(drive, drive->lease.holder);
-
-	if (!record || record->state != XO_LINK_ATTACHED)
-		return false;
 	for (unsigned int i = 0; i < XO_DRIVE_LINKS_MAX; i++)
 		if (drive->links[i].record == record)
-			return false;
-	for (unsigned int slot = 0; slot < XO_LINK_SLOTS_MAX; slot++)
-		if (record->slot[slot].state == XO_SLOT_ISSUED)
 			return true;
+	return false;
+}
+
+/*
+ * A command that a predecessor had given to the drive, and whose link the launcher has not added
+ * again yet. It comes before everything else: nothing may be undone, and no other command
+ * be sent (the burner knows a repeated command by being the last), before its result is there.
+ */
+static bool issued_is_missing(const struct xo_drive *drive)
+{
+	for (unsigned int i = 0; i < XO_DRIVE_LINKS_MAX; i++) {
+		const struct xo_link_record *record = &drive->record->links[i];
+
+		if (record->state != XO_LINK_ATTACHED || is_open(drive, record))
+			continue;
+		for (unsigned int slot = 0; slot < XO_LINK_SLOTS_MAX; slot++)
+			if (record->slot[slot].state == XO_SLOT_ISSUED)
+				return true;
+	}
 	return false;
 }
 
@@ -52,9 +66,7 @@ static bool may_run(const struct xo_drive *drive, const struct xo_job *job)
 {
 	if (job->kind == XO_JOB_CONTROL)
 		return true;
-	if (drive->wait_for_disc || !drive->ready)
-		return false;
-	return job->kind != XO_JOB_UNDO || !holder_missing(drive);
+	return !drive->wait_for_disc && !drive->wait_for_links;
 }
 
 static void *next_job(void *priv)
@@ -64,6 +76,8 @@ static void *next_job(void *priv)
 
 	if (drive->ending)
 		return NULL;
+	if (drive->wait_for_links)
+		drive->wait_for_links = issued_is_missing(drive);
 	TAILQ_FOREACH (job, &drive->queue, entry)
 		if (may_run(drive, job))
 			break;
@@ -147,6 +161,7 @@ static void take_from_burner(struct xo_drive *drive)
 		free(drive->known_description);
 		drive->known_description = drive->description;
 		drive->known_length = drive->description_length;
+		drive->known_number = drive->description_number;
 		drive->description = NULL;
 		xo_control_due(drive, XO_DUE_DESCRIPTION);
 	}
@@ -210,7 +225,7 @@ void xo_drive_end(struct xo_drive *drive)
  */
 static bool may_poll(const struct xo_drive *drive)
 {
-	return drive->ready && drive->lease.state == XO_LEASE_HELD && !drive->gone &&
+	return !drive->wait_for_links && drive->lease.state == XO_LEASE_HELD && !drive->gone &&
 	       !drive->runner.active && TAILQ_EMPTY(&drive->queue) &&
 	       drive->counters.commands == drive->polled_commands &&
 	       !xo_handover_writing(drive->record);
@@ -237,11 +252,11 @@ static void identify(struct xo_drive *drive)
 		.timeout = 60,
 		.length = XO_INQUIRY_SIZE,
 		.data = record->inquiry,
-		.id = xo_inner_id(record),
+		.id = XO_INNER_ID, /* the first: the same in a successor that does it again */
 		.client = "xenoptic",
 	};
 
-	if (record->inquiry_length || drive->ledger.header->generation > 1)
+	if (record->inquiry_length || record->ids)
 		return;
 	memcpy(command.cdb, cdb, sizeof(cdb));
 	xo_unit_execute(drive->bottom, &command);
@@ -300,6 +315,7 @@ int xo_drive_start(struct xo_drive *drive)
 {
 	identify(drive);
 	drive->ready = true;
+	drive->wait_for_links = true; /* until next_job() finds that it need not */
 	/* What a killed process had polled is taken back before a client can ask for it. */
 	if (xo_events_polling(drive->record))
 		xo_drive_queue(drive, &drive->poll);

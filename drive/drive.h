@@ -120,6 +120,7 @@ struct xo_drive {
 	uint64_t lease_since;
 	uint32_t max_transfer;
 	bool ready; /* the sandbox is entered */
+	bool wait_for_links; /* a successor: a command that was under way comes first */
 	bool wait_for_disc; /* a successor: nothing runs before "insert" gives the disc back */
 
 	struct xo_unit *top;
@@ -154,10 +155,12 @@ struct xo_drive {
 	/* Written by the thread that runs a job, read by the owner when the job is over. */
 	char *description; /* the newest that the burner gave, until the owner takes it */
 	size_t description_length;
+	uint32_t description_number;
 	int tray; /* -1: unchanged, else open */
 	int disc_fd;
 	char *known_description; /* the newest, for "query-description" */
 	size_t known_length;
+	uint32_t known_number;
 };
 
 /* drive.c: setting up, jobs. */
@@ -167,6 +170,7 @@ int xo_drive_init(struct xo_drive *drive, const struct xo_drive_options *options
 int xo_drive_start(struct xo_drive *drive);
 void xo_drive_fini(struct xo_drive *drive);
 void xo_drive_queue(struct xo_drive *drive, struct xo_job *job);
+void xo_drive_queue_first(struct xo_drive *drive, struct xo_job *job);
 void xo_drive_unqueue(struct xo_drive *drive, struct xo_job *job);
 struct xo_job *xo_drive_active(const struct xo_drive *drive);
 /* Ends the process when nothing runs any more. */

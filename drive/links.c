@@ -222,11 +222,16 @@ static bool holds(const struct xo_drive_link *link)
 
 static void queue_slot(struct xo_drive_link *link, unsigned int slot, enum xo_job_kind kind)
 {
-	link->jobs[slot].kind = kind;
-	link->jobs[slot].link = link;
-	link->jobs[slot].slot = slot;
+	struct xo_job *job = &link->jobs[slot];
+
+	job->kind = kind;
+	job->link = link;
+	job->slot = slot;
 	link->queued++;
-	xo_drive_queue(link->drive, &link->jobs[slot]);
+	if (link->record->slot[slot].state == XO_SLOT_ISSUED)
+		xo_drive_queue_first(link->drive, job);
+	else
+		xo_drive_queue(link->drive, job);
 }
 
 static void drop_slot(struct xo_drive_link *link, unsigned int slot, enum xo_transport transport)
@@ -357,16 +362,16 @@ static void handle_message(struct xo_drive_link *link, const union xo_link_messa
 static void link_ready(struct xo_watch *watch, uint32_t events)
 {
 	struct xo_drive_link *link = watch->priv;
-	union xo_link_message message;
+	union xo_link_message *inbox = &link->record->inbox;
 	int r;
 
 	if (events & EPOLLOUT)
 		flush(link);
 	if (!link->open || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
-	r = xo_link_receive(&link->link, &message);
+	r = xo_link_receive(&link->link, inbox);
 	if (r > 0)
-		handle_message(link, &message);
+		handle_message(link, inbox);
 	else if (r == -EPROTO)
 		xo_links_close(link, "the client broke the protocol");
 	else if (r < 0)
@@ -419,6 +424,19 @@ void xo_links_close(struct xo_drive_link *link, const char *reason)
 	}
 }
 
+/* The last message that a predecessor read: nothing happens if it was accepted. */
+static void recover_inbox(struct xo_drive_link *link)
+{
+	const union xo_link_message *inbox = &link->record->inbox;
+
+	if (inbox->type == XO_LINK_REQUEST &&
+	    !xo_link_validate(inbox, sizeof(inbox->request), link->link.slots,
+			      link->link.slot_size) &&
+	    xo_slot_judge(&link->record->slot[inbox->request.slot], inbox->request.tag) ==
+		    XO_SLOT_NEW)
+		handle_request(link, &inbox->request);
+}
+
 /* In the order of arrival, which is that of the ids. */
 void xo_links_recover(struct xo_drive_link *link)
 {
@@ -438,7 +456,7 @@ void xo_links_recover(struct xo_drive_link *link)
 			}
 		}
 		if (!next)
-			return;
+			break;
 		last = next->id;
 		link->drive->counters.replayed++;
 		/* What may have reached the drive is followed to its end, whoever has the lease. */
@@ -447,6 +465,7 @@ void xo_links_recover(struct xo_drive_link *link)
 		else
 			dispatch(link, number);
 	}
+	recover_inbox(link);
 }
 
 void xo_links_notice(struct xo_drive_link *link, enum xo_notice notice)

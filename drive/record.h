@@ -20,7 +20,7 @@
 
 /* Names of the kill points (base/point.h). */
 enum xo_drive_point {
-	XO_POINT_RECEIVED, /* a request has been read and is not in the ledger yet */
+	XO_POINT_RECEIVED, /* a request lies in the link's inbox and in no slot yet */
 	XO_POINT_ACCEPTED, /* it is */
 	XO_POINT_ISSUED, /* it is on its way to the bottom */
 	XO_POINT_SUBMIT, /* the next instruction gives it to the bottom */
@@ -81,6 +81,11 @@ struct xo_link_record {
 	char name[XO_NAME_SIZE];
 	char uuid[XO_UUID_SIZE];
 	char path[XO_PATH_SIZE];
+	/*
+	 * Messages are received into here: one that was read and not accepted by a killed process
+	 * is still known to its successor, before those that followed it in the socket.
+	 */
+	union xo_link_message inbox;
 	struct xo_slot_record slot[XO_LINK_SLOTS_MAX];
 };
 
@@ -109,7 +114,8 @@ struct xo_drive_record {
 	uint64_t ids; /* last command id given out */
 	uint64_t inner_ids; /* the same for commands of our own; see xo_inner_id() */
 	uint64_t joined; /* last order of attachment given out */
-	uint32_t description_due; /* the launcher has not got the disc's newest description */
+	uint32_t descriptions; /* that the burner gave out */
+	uint32_t descriptions_told; /* the launcher has got the newest if this is as many */
 	uint32_t inquiry_length;
 	uint8_t inquiry[XO_INQUIRY_SIZE]; /* of the drive, for links without the lease */
 	struct xo_undo_record undo;

@@ -24,6 +24,7 @@
 #include "base/control.h"
 #include "base/ledger.h"
 #include "base/worker.h"
+#include "drive/disc.h"
 #include "mmc/sense.h"
 
 /* Long enough for a machine that is busy with other things; nothing is expected within it. */
@@ -420,6 +421,46 @@ int64_t harness_counter(struct harness *h, const char *name)
 	return value;
 }
 
+void harness_insert(struct harness *h, const struct xo_disc *disc)
+{
+	static char text[XO_DISC_JSON_MAX];
+	ssize_t length = xo_disc_print(disc, text, sizeof(text));
+	json_t *answer;
+	int fds[2];
+
+	assert_true(length > 0);
+	h->disc = above(memfd_create("disc", MFD_CLOEXEC));
+	h->description = above(memfd_create("description", MFD_CLOEXEC));
+	assert_int_equal(write(h->description, text, (size_t)length), length);
+	fds[0] = h->disc;
+	fds[1] = h->description;
+	answer = harness_call(h, XO_DRIVE_INSERT, NULL, fds, 2);
+	assert_non_null(answer);
+	if (json_object_get(answer, "error"))
+		fail_msg("insert: %s", json_dumps(answer, 0));
+	json_decref(answer);
+	h->inserted = true;
+}
+
+char *harness_description(struct harness *h)
+{
+	off_t size = lseek(h->description, 0, SEEK_END);
+	char *text = calloc(1, (size_t)size + 1);
+
+	assert_non_null(text);
+	assert_int_equal(pread(h->description, text, (size_t)size, 0), size);
+	return text;
+}
+
+const char *client_add_surely(struct client *c)
+{
+	const char *standing;
+
+	while (!(standing = client_add(c)))
+		harness_start(c->harness);
+	return standing;
+}
+
 struct client *harness_client(struct harness *h, uint32_t id, uint32_t domid, const char *uuid)
 {
 	struct client *c = NULL;
@@ -532,6 +573,28 @@ void client_send_kind(struct client *c, unsigned int slot, enum xo_link_kind kin
 	send_new(c, slot, &request);
 }
 
+/* All that is not answered, in the order in which it was sent first. */
+static void resend(struct client *c)
+{
+	uint64_t last = 0;
+
+	for (;;) {
+		unsigned int next = HARNESS_SLOTS;
+
+		for (unsigned int slot = 0; slot < HARNESS_SLOTS; slot++) {
+			uint64_t tag = c->slot[slot].request.tag;
+
+			if (c->slot[slot].sent && tag > last &&
+			    (next == HARNESS_SLOTS || tag < c->slot[next].request.tag))
+				next = slot;
+		}
+		if (next == HARNESS_SLOTS)
+			return;
+		last = c->slot[next].request.tag;
+		send_request(c, next);
+	}
+}
+
 static void take_message(struct client *c, const union xo_link_message *message)
 {
 	const struct xo_link_reply *reply = &message->reply;
@@ -540,9 +603,7 @@ static void take_message(struct client *c, const union xo_link_message *message)
 	case XO_LINK_HELLO:
 		c->hellos++;
 		c->max_transfer = message->hello.max_transfer;
-		for (unsigned int slot = 0; slot < HARNESS_SLOTS; slot++)
-			if (c->slot[slot].sent)
-				send_request(c, slot);
+		resend(c);
 		break;
 	case XO_LINK_NOTICE:
 		c->notices |= 1u << message->notice.notice;

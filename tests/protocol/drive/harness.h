@@ -102,10 +102,18 @@ json_t *harness_event(struct harness *h, const char *name);
 /* Lets the harness read what has come, for at most `ms`. */
 void harness_pump(struct harness *h, int ms);
 
+/* A disc in a memfd, with its description. */
+struct xo_disc;
+void harness_insert(struct harness *h, const struct xo_disc *disc);
+/* The newest description that the drive has given out; the caller's. */
+char *harness_description(struct harness *h);
+
 /* A link that is not added yet; `domid` also makes its id. */
 struct client *harness_client(struct harness *h, uint32_t id, uint32_t domid, const char *uuid);
-/* "held", "next", "waiting", or the class of an error. */
+/* "held", "next", "waiting", or the class of an error; NULL: the drive died. */
 const char *client_add(struct client *c);
+/* Also when the drive is killed on the way. */
+const char *client_add_surely(struct client *c);
 /* Lets the lease drain. */
 void harness_wait_lease(struct harness *h, const char *state);
 const char *client_remove(struct client *c, bool force);

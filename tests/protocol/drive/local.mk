@@ -10,10 +10,22 @@ tests_protocol_drive_fake_sgio_LDADD = $(DRIVE_LIBS)
 
 DRIVE_HARNESS = tests/protocol/drive/harness.c tests/protocol/drive/harness.h \
 	tests/protocol/drive/fake_sgio.h
-DRIVE_TEST_LIBS = mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
+DRIVE_TEST_LIBS = drive/libdisc.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
 check_PROGRAMS += tests/protocol/drive/test_link
 TESTS += tests/protocol/drive/test_link
 tests_protocol_drive_test_link_SOURCES = tests/protocol/drive/test_link.c $(DRIVE_HARNESS)
-tests_protocol_drive_test_link_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
+tests_protocol_drive_test_link_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_protocol_drive_test_link_LDADD = $(DRIVE_TEST_LIBS)
+
+check_PROGRAMS += tests/protocol/drive/test_exact
+TESTS += tests/protocol/drive/test_exact
+tests_protocol_drive_test_exact_SOURCES = tests/protocol/drive/test_exact.c $(DRIVE_HARNESS)
+tests_protocol_drive_test_exact_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_protocol_drive_test_exact_LDADD = $(DRIVE_TEST_LIBS)
+
+check_PROGRAMS += tests/protocol/drive/test_lease
+TESTS += tests/protocol/drive/test_lease
+tests_protocol_drive_test_lease_SOURCES = tests/protocol/drive/test_lease.c $(DRIVE_HARNESS)
+tests_protocol_drive_test_lease_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_protocol_drive_test_lease_LDADD = $(DRIVE_TEST_LIBS)
