@@ -83,6 +83,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* One heap for both threads: a second one would need mprotect. */
 	mallopt(M_ARENA_MAX, 1);
+	json_object_seed(0); /* from the system's random device, while it can be opened */
 	r = xo_drive_init(&drive, &options, XO_FD_CONTROL, XO_FD_LEDGER);
 	if (r)
 		return r == -ENOMEM ? 1 : XO_DRIVE_EXIT_USAGE;
