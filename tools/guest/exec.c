@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "drive.h"
 #include "exec/server.h"
+#include "mmc/opcode.h"
 
 #define SLOTS 8
 #define MAX_TRANSFER (128u << 10)
@@ -211,6 +212,18 @@ static int start_program(const char *device, char *const argv[])
 	return status;
 }
 
+/*
+ * A kernel that finds a drive asks it until it has nothing more to say about
+ * having been switched on: programs do not expect to be told.
+ */
+static void settle(void)
+{
+	const struct packet packet = packet_none(XO_OP_TEST_UNIT_READY, 6);
+	struct outcome outcome;
+
+	(void)drive_try(&executor.drive, &packet, &outcome);
+}
+
 static int execute(const struct guest_options *options, const char *device, char *const argv[])
 {
 	static const struct xo_exec_ops ops = { .submit = submit };
@@ -220,6 +233,7 @@ static int execute(const struct guest_options *options, const char *device, char
 	r = drive_open(&executor.drive, options, SLOTS, MAX_TRANSFER);
 	if (r != EXIT_OK)
 		return EXIT_CANNOT;
+	settle();
 	/* The slot that the other subcommands use; here it is one for the program. */
 	xo_front_give(executor.drive.command);
 	executor.drive.command = NULL;
