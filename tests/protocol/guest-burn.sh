@@ -57,7 +57,8 @@ assert d["bytes"] >= int(sys.argv[2]) and d["first-block"] == 0, d' "$lb_dir/out
 	run burn "$lb_dir/iso"
 	[ $? = 4 ] || fail "$medium: burned twice"
 	grep -q "is complete" "$lb_dir/err" || fail "$medium: no reason"
-	run "read" --output "$lb_dir/copy" || fail "$medium: read"
+	# shellcheck disable=SC2162 # the subcommand
+	run read --output "$lb_dir/copy" || fail "$medium: read"
 	same "$lb_dir/copy"
 	{ run exec isoinfo -d -i /dev/sr0 && grep -q BURNTEST "$lb_dir/out"; } || fail "$medium: isoinfo"
 	run eject || fail "$medium: eject"
