@@ -14,6 +14,8 @@
 
 #include "base/bytes.h"
 
+bool kit_killing;
+
 static void save(void *priv, const char *json, size_t length)
 {
 	struct kit *kit = priv;
@@ -77,6 +79,7 @@ void kit_open_with(struct kit *kit, unsigned int media, uint32_t capacity)
 
 void kit_close(struct kit *kit)
 {
+	assert_int_equal(xo_burner_commands(kit->unit), kit->id);
 	kit->unit->ops->free(kit->unit);
 	free(kit->region);
 	free(kit->data);
@@ -121,23 +124,72 @@ uint32_t kit_sense(const struct kit *kit)
 	return (uint32_t)(s[2] & 15) << 16 | (uint32_t)s[12] << 8 | s[13];
 }
 
-uint32_t kit_run(struct kit *kit, const uint8_t *cdb, size_t cdb_length, unsigned int direction,
-		 uint32_t length)
+static void execute(struct kit *kit, const struct xo_command *command)
 {
 	struct xo_command *c = &kit->command;
 
-	assert_true(length <= KIT_DATA);
-	memset(c, 0xff, sizeof(*c));
-	memset(c->cdb, 0, sizeof(c->cdb));
-	memcpy(c->cdb, cdb, cdb_length);
-	c->cdb_length = (uint8_t)cdb_length;
-	c->direction = (uint8_t)direction;
-	c->length = length;
-	c->data = length ? kit->data : NULL;
-	c->id = ++kit->id;
+	*c = *command;
 	xo_unit_execute(kit->unit, c);
 	assert_int_equal(c->transport, XO_TRANSPORT_OK);
-	assert_true(c->residual <= length);
+	assert_true(c->residual <= c->length);
+}
+
+static void assert_same(const struct xo_command *a, const struct xo_command *b)
+{
+	assert_int_equal(a->status, b->status);
+	assert_int_equal(a->residual, b->residual);
+	assert_int_equal(a->sense_length, b->sense_length);
+	assert_memory_equal(a->sense, b->sense, a->sense_length);
+}
+
+static void execute_killed(struct kit *kit, const struct xo_command *command)
+{
+	size_t size = xo_burner_region_size();
+	uint8_t *before = malloc(size);
+	uint8_t *data = malloc(command->length + 1);
+	uint64_t commands = xo_burner_commands(kit->unit);
+	struct xo_command first;
+
+	assert_non_null(before);
+	assert_non_null(data);
+	memcpy(before, kit->region, size);
+	execute(kit, command);
+	first = kit->command;
+	memcpy(data, kit->data, command->length);
+	/* Nothing of it became valid. */
+	memcpy(kit->region, before, size);
+	kit_restart(kit);
+	assert_int_equal(xo_burner_commands(kit->unit), commands);
+	execute(kit, command);
+	assert_same(&first, &kit->command);
+	assert_memory_equal(data, kit->data, command->length);
+	/* It became valid, and nobody heard of it. */
+	kit_restart(kit);
+	execute(kit, command);
+	assert_same(&first, &kit->command);
+	assert_int_equal(xo_burner_commands(kit->unit), commands + 1);
+	free(before);
+	free(data);
+}
+
+uint32_t kit_run(struct kit *kit, const uint8_t *cdb, size_t cdb_length, unsigned int direction,
+		 uint32_t length)
+{
+	struct xo_command command;
+
+	assert_true(length <= KIT_DATA);
+	memset(&command, 0xff, sizeof(command));
+	memset(command.cdb, 0, sizeof(command.cdb));
+	memcpy(command.cdb, cdb, cdb_length);
+	command.cdb_length = (uint8_t)cdb_length;
+	command.direction = (uint8_t)direction;
+	command.length = length;
+	command.data = length ? kit->data : NULL;
+	command.id = ++kit->id;
+	if (kit_killing)
+		execute_killed(kit, &command);
+	else
+		execute(kit, &command);
 	return kit_sense(kit);
 }
 

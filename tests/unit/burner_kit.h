@@ -7,6 +7,7 @@
 #ifndef TESTS_BURNER_KIT_H
 #define TESTS_BURNER_KIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,12 @@
 #include "drive/disc.h"
 
 #define KIT_DATA (1u << 20)
+
+/*
+ * Every command is carried out three times: the process dies just before the store that
+ * makes it done, does it again, dies just after, and is asked again. All must answer the same.
+ */
+extern bool kit_killing;
 
 struct kit {
 	void *region;

@@ -231,5 +231,8 @@ int main(void)
 		cmocka_unit_test(bd_appends_tracks),   cmocka_unit_test(bd_pseudo_overwrite),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("undisturbed", tests, NULL, NULL);
+
+	kit_killing = true;
+	return failed + cmocka_run_group_tests_name("killed at every command", tests, NULL, NULL);
 }
