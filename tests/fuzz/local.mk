@@ -73,3 +73,57 @@ tests_fuzz_fuzz_ring_CPPFLAGS = $(tests_fuzz_replay_ring_CPPFLAGS)
 tests_fuzz_fuzz_ring_LDADD = $(tests_fuzz_replay_ring_LDADD)
 tests_fuzz_fuzz_ring_LDFLAGS = $(FUZZER_LINK)
 endif
+
+FUZZ_BURNER = tests/fuzz/burner_rig.c tests/fuzz/burner_rig.h
+
+check_PROGRAMS += tests/fuzz/replay_burner
+TESTS += tests/fuzz/replay_burner
+tests_fuzz_replay_burner_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_burner.c $(FUZZ_BURNER)
+tests_fuzz_replay_burner_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_fuzz_replay_burner_LDADD = drive/virtual/libburner.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_burner
+tests_fuzz_fuzz_burner_SOURCES = tests/fuzz/fuzz_burner.c $(FUZZ_BURNER)
+tests_fuzz_fuzz_burner_CPPFLAGS = $(tests_fuzz_replay_burner_CPPFLAGS)
+tests_fuzz_fuzz_burner_LDADD = $(tests_fuzz_replay_burner_LDADD)
+tests_fuzz_fuzz_burner_LDFLAGS = $(FUZZER_LINK)
+endif
+
+check_PROGRAMS += tests/fuzz/replay_cue
+TESTS += tests/fuzz/replay_cue
+tests_fuzz_replay_cue_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cue.c $(FUZZ_BURNER)
+tests_fuzz_replay_cue_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_fuzz_replay_cue_LDADD = drive/virtual/libburner.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_cue
+tests_fuzz_fuzz_cue_SOURCES = tests/fuzz/fuzz_cue.c $(FUZZ_BURNER)
+tests_fuzz_fuzz_cue_CPPFLAGS = $(tests_fuzz_replay_cue_CPPFLAGS)
+tests_fuzz_fuzz_cue_LDADD = $(tests_fuzz_replay_cue_LDADD)
+tests_fuzz_fuzz_cue_LDFLAGS = $(FUZZER_LINK)
+endif
+
+check_PROGRAMS += tests/fuzz/replay_modepage
+TESTS += tests/fuzz/replay_modepage
+tests_fuzz_replay_modepage_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_modepage.c $(FUZZ_BURNER)
+tests_fuzz_replay_modepage_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_fuzz_replay_modepage_LDADD = drive/virtual/libburner.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_modepage
+tests_fuzz_fuzz_modepage_SOURCES = tests/fuzz/fuzz_modepage.c $(FUZZ_BURNER)
+tests_fuzz_fuzz_modepage_CPPFLAGS = $(tests_fuzz_replay_modepage_CPPFLAGS)
+tests_fuzz_fuzz_modepage_LDADD = $(tests_fuzz_replay_modepage_LDADD)
+tests_fuzz_fuzz_modepage_LDFLAGS = $(FUZZER_LINK)
+endif
+
+check_PROGRAMS += tests/fuzz/replay_disc
+TESTS += tests/fuzz/replay_disc
+tests_fuzz_replay_disc_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_disc.c $(FUZZ_BURNER)
+tests_fuzz_replay_disc_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_fuzz_replay_disc_LDADD = drive/virtual/libburner.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_disc
+tests_fuzz_fuzz_disc_SOURCES = tests/fuzz/fuzz_disc.c $(FUZZ_BURNER)
+tests_fuzz_fuzz_disc_CPPFLAGS = $(tests_fuzz_replay_disc_CPPFLAGS)
+tests_fuzz_fuzz_disc_LDADD = $(tests_fuzz_replay_disc_LDADD)
+tests_fuzz_fuzz_disc_LDFLAGS = $(FUZZER_LINK)
+endif
