@@ -280,9 +280,9 @@ static const char *track_fault(const struct xo_disc *disc, const struct xo_disc_
 static const char *order_fault(const struct xo_disc *disc, const struct xo_disc_track *track,
 			       const struct xo_disc_track *before)
 {
-	uint32_t first_session = before ? before->session : 1;
+	uint32_t session = before ? before->session : 0;
 
-	if (track->session != first_session && track->session != first_session + 1u)
+	if (track->session != session + 1u && (!before || track->session != session))
 		return "sessions do not follow each other";
 	if (track->session > disc->sessions_closed + 1u)
 		return "track belongs to a session that cannot exist yet";

@@ -28,8 +28,8 @@ drive_virtual_libburner_la_CFLAGS = $(AM_CFLAGS)
 drive_virtual_libburner_la_LIBADD = drive/libdisc.la mmc/libmmc.la base/libbase.la
 
 BURNER_KIT = tests/unit/burner_kit.c tests/unit/burner_kit.h
-BURNER_TESTS = \
-	tests/unit/test_burner_media tests/unit/test_burner_replay tests/unit/test_burner_rules
+BURNER_TESTS = tests/unit/test_disc \
+	tests/unit/test_burner_cd tests/unit/test_burner_media tests/unit/test_burner_replay tests/unit/test_burner_rules
 check_PROGRAMS += $(BURNER_TESTS)
 TESTS += $(BURNER_TESTS)
 tests_unit_test_burner_media_SOURCES = tests/unit/test_burner_media.c $(BURNER_KIT)
@@ -41,3 +41,9 @@ tests_unit_test_burner_rules_LDADD = drive/virtual/libburner.la $(CMOCKA_LIBS)
 tests_unit_test_burner_replay_SOURCES = tests/unit/test_burner_replay.c $(BURNER_KIT)
 tests_unit_test_burner_replay_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_unit_test_burner_replay_LDADD = drive/virtual/libburner.la $(CMOCKA_LIBS)
+tests_unit_test_burner_cd_SOURCES = tests/unit/test_burner_cd.c $(BURNER_KIT)
+tests_unit_test_burner_cd_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_unit_test_burner_cd_LDADD = drive/virtual/libburner.la $(CMOCKA_LIBS)
+tests_unit_test_disc_SOURCES = tests/unit/test_disc.c
+tests_unit_test_disc_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_unit_test_disc_LDADD = drive/libdisc.la $(CMOCKA_LIBS)
