@@ -195,8 +195,6 @@ int xo_sandbox_enter(const struct xo_sandbox *sandbox)
 
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	/* jansson would open /dev/urandom when it makes its first object. */
-	json_object_seed(0);
 	r = drop_user(sandbox);
 	if (r)
 		return r;

@@ -6,6 +6,7 @@
 XO_BIN=$XO_ROOT/bin
 XO_GUESTS=()
 XO_UNDO=()
+XO_ENV=()
 
 note() { echo "   $*"; }
 fail() { echo "FAIL: $*" >&2; exit 1; }
@@ -210,7 +211,7 @@ xenoptic_restart() {
 	else
 		! pidof xenopticd >/dev/null || { kill "$(pidof xenopticd)"; wait_until 10 eval '! pidof xenopticd'; }
 		mkdir -p /run/xenoptic /var/lib/xenoptic
-		xenopticd --log 7 >>"$XO_LOGS/xenopticd.log" 2>&1 </dev/null &
+		env "${XO_ENV[@]}" xenopticd --log 7 >>"$XO_LOGS/xenopticd.log" 2>&1 </dev/null &
 		disown
 	fi
 	wait_until 30 xenoptic list || fail "xenopticd does not answer"
@@ -226,5 +227,32 @@ xenoptic_strace() {
 	chmod 755 "$program"
 }
 
+# xenoptic_env NAME=VALUE…: start the daemon again with this in its environment and its workers'.
+xenoptic_env() { XO_ENV=("$@"); xenoptic_restart; }
+
 # guest_drive NAME: wait for a /dev/sr0 in the guest.
 guest_drive() { wait_until 60 guest "$1" 'test -b /dev/sr0' || fail "guest $1 has no /dev/sr0: $(xenoptic list)"; }
+
+# guest_iso NAME MIB SEED: make /tmp/in.iso in the guest; ISO_SUM and ISO_SIZE tell what it is.
+guest_iso() {
+	local text
+	text=$(guest "$1" "seq $3 999999999 2>/dev/null | head -c ${2}M >/tmp/data; genisoimage -quiet -o /tmp/in.iso /tmp/data;
+		rm /tmp/data; sha256sum </tmp/in.iso; stat -c %s /tmp/in.iso")
+	read -r ISO_SUM _ <<<"$text"
+	ISO_SIZE=${text##*$'\n'}
+}
+
+# begins_with_iso FILE: it begins with the guest's image.
+begins_with_iso() { [ "$(head -c "$ISO_SIZE" "$1" | sha256sum)" = "$ISO_SUM  -" ]; }
+
+# The guest's own program burns its image.
+guest_burn() { guest "$1" 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1' | tr '\r' '\n' | grep -v UPDATE; }
+
+# burned KIB: so much of tgt's disc is written.
+burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
+
+# Nothing of ours is left in xenstore.
+no_nodes() { ! xenstore-ls -f | grep -E '/(backend/optical/|device/vscsi|device/vcd)'; }
+
+# The drive is nobody's: free and its door unlocked.
+drive_free() { xenoptic list | grep -E "^$DRIVE +unused"; }
