@@ -156,7 +156,7 @@ tgt_eject() {
 }
 
 tgt_insert() {
-	[ $# = 1 ] || tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --backing-store "$2"
+	[ $# = 1 ] || tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params "path=$2"
 	tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params online=1
 }
 

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: ring, drive process and launcher killed in mid-burn on tgt's drive: the guest sees nothing, the disc is equal
+# time: 600
+
+# At these passes of the named points (base/point.h) the workers die; the counts survive them.
+kills() {
+	local point n=$1 step=$2 text=
+	shift 2
+	for point; do
+		text+="${text:+,}$point=$n"
+		n=$((n + step))
+	done
+	echo "$text"
+}
+RING=$(kills 30 17 ring.copied ring.taken ring.fetched ring.sent ring.linked ring.replied ring.stored \
+	ring.publishing ring.intended ring.pushed ring.published ring.notified)
+DRIVEK=$(kills 37 19 drive.received drive.accepted drive.issued drive.submit drive.returned drive.result drive.done \
+	drive.replied drive.freed)
+
+tgt_drive 1
+XO_ENV=("XENOPTIC_KILL=$RING,$DRIVEK")
+xenoptic_start
+guest_start g1 pv
+xenoptic attach g1 "drive=$DRIVE"
+guest_drive g1
+guest_iso g1 14 3
+guest g1 'dmesg -C'
+guest_bg g1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1'
+burn=$BG
+# The launcher dies by hand, as the disc fills.
+for kib in 2048 4096 8192; do
+	wait_until 120 burned "$kib"
+	kill -9 "$(pidof xenopticd)"
+	xenoptic_restart
+done
+code=0
+wait "$burn" || code=$?
+xenoptic list
+grep -cE 'killed by signal|died' "$XO_LOGS/xenopticd.log" || :
+[ $code = 0 ] || fail "the burn ended with $code"
+begins_with_iso "$DRIVE_DISC"
+guest g1 'dmesg' | tee messages
+! grep -iE 'error|abort|timed out|failed' messages
+guest_destroy g1
