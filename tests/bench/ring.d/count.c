@@ -94,30 +94,65 @@ static void count_syscall(struct tracer *tracer, struct thread *thread)
 		tracer->counts->by_number[number]++;
 }
 
-/* Runs until it is killed, which lets its threads go. */
+static volatile sig_atomic_t ending;
+
+static void end(int signal)
+{
+	(void)signal;
+	ending = 1;
+}
+
+/* What a stop means; returns the signal to deliver. */
+static int stopped(struct tracer *tracer, struct thread *thread, int status)
+{
+	const int stop = WSTOPSIG(status);
+
+	if (status >> 16 == PTRACE_EVENT_STOP)
+		return 0; /* our own interruption */
+	if (stop == (SIGTRAP | 0x80))
+		count_syscall(tracer, thread);
+	else if (stop == SIGTRAP)
+		count_step(tracer, thread);
+	else
+		return stop;
+	return 0;
+}
+
+/* Runs until SIGUSR1, then lets go of its threads one by one: a step that is left over would kill. */
 static void trace(struct tracer *tracer)
 {
-	for (;;) {
+	unsigned int left = tracer->count;
+	bool interrupted = false;
+
+	while (left) {
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL);
-		struct thread *thread = find(tracer, tid);
-		const int stop = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
-		int deliver = 0;
+		struct thread *thread = tid > 0 ? find(tracer, tid) : NULL;
+		int deliver;
 
-		if (tid < 0)
-			_exit(1);
-		if (!thread || !WIFSTOPPED(status))
+		if (ending && !interrupted) {
+			for (unsigned int i = 0; i < tracer->count; i++)
+				ptrace(PTRACE_INTERRUPT, tracer->threads[i].tid, 0, 0);
+			interrupted = true;
+		}
+		if (tid < 0 && errno == ECHILD)
+			break;
+		if (!thread)
 			continue;
-		if (status >> 16 == PTRACE_EVENT_STOP)
-			; /* our own interruption */
-		else if (stop == (SIGTRAP | 0x80))
-			count_syscall(tracer, thread);
-		else if (stop == SIGTRAP)
-			count_step(tracer, thread);
-		else
-			deliver = stop;
-		ptrace(tracer->instructions ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, tid, 0, deliver);
+		if (!WIFSTOPPED(status)) {
+			left--;
+			continue;
+		}
+		deliver = stopped(tracer, thread, status);
+		if (interrupted) { /* any stop will do: it takes the interruption's place */
+			ptrace(PTRACE_DETACH, tid, 0, deliver);
+			left--;
+		} else {
+			ptrace(tracer->instructions ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, tid, 0,
+			       deliver);
+		}
 	}
+	_exit(0);
 }
 
 int count_begin(struct counter *counter, pid_t pid, bool instructions)
@@ -135,6 +170,9 @@ int count_begin(struct counter *counter, pid_t pid, bool instructions)
 	if (!counter->tracer) {
 		struct tracer tracer = { .instructions = instructions, .counts = counter->shared };
 
+		const struct sigaction on_end = { .sa_handler = end }; /* waitpid ends with it */
+
+		sigaction(SIGUSR1, &on_end, NULL);
 		close(ready[0]);
 		for_each_thread(pid, seize, &tracer);
 		byte = tracer.count ? '+' : '-';
@@ -155,8 +193,11 @@ void count_end(struct counter *counter, struct counts *counts)
 {
 	int status;
 
-	kill(counter->tracer, SIGKILL);
-	waitpid(counter->tracer, &status, 0);
+	/* More than once: the first may come just before it sleeps. */
+	do {
+		kill(counter->tracer, SIGUSR1);
+		usleep(5000);
+	} while (waitpid(counter->tracer, &status, WNOHANG) == 0);
 	*counts = *counter->shared;
 	munmap(counter->shared, sizeof(*counter->shared));
 }
