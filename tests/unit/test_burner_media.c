@@ -223,10 +223,33 @@ static void bd_pseudo_overwrite(void **state)
 	kit_close(&kit);
 }
 
+/* The host is given a description when it has changed, once: not at each command after. */
+static void saved_once(void **state)
+{
+	struct kit kit;
+	unsigned int saves;
+
+	(void)state;
+	kit_open_with(&kit, XO_MEDIA_BD_R, 0);
+	assert_int_equal(kit_write(&kit, 0, 16, 2048, 1), 0); /* begins a track */
+	saves = kit.saves;
+	for (int32_t lba = 16; lba < 160; lba += 16) {
+		assert_int_equal(kit_write(&kit, lba, 16, 2048, 1), 0);
+		assert_int_equal(kit_none(&kit, "00 00 00 00 00 00"), 0);
+	}
+	assert_int_equal(kit.saves, saves);
+	assert_int_equal(kit_none(&kit, SYNC), 0);
+	assert_int_equal(kit.saves, saves + 1);
+	assert_int_equal(kit_none(&kit, "00 00 00 00 00 00"), 0);
+	assert_int_equal(kit_none(&kit, "00 00 00 00 00 00"), 0);
+	assert_int_equal(kit.saves, saves + 1);
+	kit_close(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cd_tao_multisession), cmocka_unit_test(cd_sao_is_the_iso),
+		cmocka_unit_test(saved_once), cmocka_unit_test(cd_tao_multisession), cmocka_unit_test(cd_sao_is_the_iso),
 		cmocka_unit_test(cd_audio_by_read_cd), cmocka_unit_test(dvd_reserved_and_sessions),
 		cmocka_unit_test(bd_appends_tracks),   cmocka_unit_test(bd_pseudo_overwrite),
 	};
