@@ -118,6 +118,15 @@ static int stopped(struct tracer *tracer, struct thread *thread, int status)
 	return 0;
 }
 
+/* The trap of a step that ended in the kernel may wait behind our interruption. */
+static bool trap_waits(pid_t tid)
+{
+	struct __ptrace_peeksiginfo_args first = { .nr = 1 };
+	siginfo_t info;
+
+	return ptrace(PTRACE_PEEKSIGINFO, tid, &first, &info) == 1 && info.si_signo == SIGTRAP;
+}
+
 /* Runs until SIGUSR1, then lets go of its threads one by one: a step that is left over would kill. */
 static void trace(struct tracer *tracer)
 {
@@ -144,7 +153,9 @@ static void trace(struct tracer *tracer)
 			continue;
 		}
 		deliver = stopped(tracer, thread, status);
-		if (interrupted) { /* any stop will do: it takes the interruption's place */
+		if (interrupted && trap_waits(tid)) {
+			ptrace(PTRACE_CONT, tid, 0, 0);
+		} else if (interrupted) { /* any stop will do: it takes the interruption's place */
 			ptrace(PTRACE_DETACH, tid, 0, deliver);
 			left--;
 		} else {
