@@ -43,4 +43,23 @@ device_model_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools -DXO_QEMU='"$(XO_QEMU)"
 device_model_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 device_model_LDADD = $(JANSSON_LIBS)
 
+# What a Debian Dom0 expects beside the programs.
+systemdunit_DATA = tools/systemd/xenopticd.service
+systemdunitdir = $(systemdsystemunitdir)
+sysusersdir = $(prefix)/lib/sysusers.d
+nodist_sysusers_DATA = tools/systemd/sysusers/xenoptic.conf
+xoconfdir = $(sysconfdir)/xenoptic
+dist_xoconf_DATA = tools/systemd/xenoptic.conf
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = tools/completion/xenoptic
+EXTRA_DIST += tools/systemd/xenopticd.service.in tools/systemd/xenoptic.sysusers
+CLEANFILES += tools/systemd/xenopticd.service tools/systemd/sysusers/xenoptic.conf
+
+tools/systemd/xenopticd.service: $(srcdir)/tools/systemd/xenopticd.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) tools/systemd && \
+	$(SED) 's|@sbindir[@]|$(sbindir)|' $(srcdir)/tools/systemd/xenopticd.service.in >$@
+
+tools/systemd/sysusers/xenoptic.conf: $(srcdir)/tools/systemd/xenoptic.sysusers
+	$(AM_V_GEN)$(MKDIR_P) tools/systemd/sysusers && cp $(srcdir)/tools/systemd/xenoptic.sysusers $@
+
 include tools/guest/local.mk
