@@ -61,7 +61,6 @@ static void copy_state(struct vb_state *to, const struct vb_state *from)
 
 	memcpy(to, from, offsetof(struct vb_state, sao.segment));
 	memcpy(to->sao.segment, from->sao.segment, segments * sizeof(to->sao.segment[0]));
-	to->generation = from->generation;
 	xo_disc_copy(&to->disc, &from->disc);
 	for (uint32_t i = from->disc.track_count; i < tracks && i < XO_DISC_TRACKS_MAX; i++)
 		to->disc.track[i] = from->disc.track[i];

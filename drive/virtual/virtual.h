@@ -101,14 +101,13 @@ struct vb_state {
 	uint32_t read_speed; /* kB/s; 0: the fastest */
 	uint32_t write_speed;
 	uint8_t page[VB_PAGES][VB_PAGE_MAX];
+	uint32_t generation; /* counts what must be saved of the disc */
 	/* recording */
 	bool unsynced; /* written since the last flush */
 	bool test_active; /* a test write runs: */
 	int32_t test_next;
-	struct vb_sao sao;
-	/* the disc: media is XO_MEDIA_NONE without one. `generation` counts what must be saved. */
-	uint32_t generation;
-	struct xo_disc disc;
+	struct vb_sao sao; /* from here on only what is in use is copied (copy_state) */
+	struct xo_disc disc; /* media is XO_MEDIA_NONE without one */
 };
 
 /* The caller's region. */

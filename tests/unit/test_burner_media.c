@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,6 +80,37 @@ static void cd_tao_multisession(void **state)
 	assert_int_equal(kit_in(&kit, "28 00 00 00 00 40 00 00 01 00", 2048),
 			 XO_SENSE_NO_SEEK_COMPLETE);
 	assert_int_equal(kit_write(&kit, 11441, 1, 2048, 1), XO_SENSE_END_OF_USER_AREA);
+	kit_close(&kit);
+}
+
+/* The host gets the description whenever a disc has changed for good, and not at every block. */
+static void descriptions_are_saved(void **state)
+{
+	struct kit kit;
+	unsigned int saves;
+	char closed[40];
+
+	(void)state;
+	kit_open_with(&kit, XO_MEDIA_DVD_PLUS_R, 0);
+	assert_int_equal(kit.saves, 0);
+	for (uint32_t session = 0; session < 5; session++) {
+		uint32_t start = next_writable(&kit);
+
+		assert_int_equal(kit_write(&kit, (int32_t)start, 16, 2048, session), 0);
+		saves = kit.saves;
+		assert_int_equal(kit_write(&kit, (int32_t)start + 16, 16, 2048, session), 0);
+		assert_int_equal(kit.saves, saves);
+		assert_int_equal(kit_none(&kit, SYNC), 0);
+		assert_true(kit.saves > saves);
+		saves = kit.saves;
+		assert_int_equal(kit_none(&kit, CLOSE_SESSION), 0);
+		assert_true(kit.saves > saves);
+		snprintf(closed, sizeof(closed), "\"sessions_closed\": %u,", session + 1);
+		assert_non_null(strstr(kit.json, closed));
+	}
+	saves = kit.saves;
+	assert_int_equal(kit_in(&kit, "51 00 00 00 00 00 00 00 22 00", 34), 0);
+	assert_int_equal(kit.saves, saves);
 	kit_close(&kit);
 }
 
@@ -249,9 +281,14 @@ static void saved_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(saved_once), cmocka_unit_test(cd_tao_multisession), cmocka_unit_test(cd_sao_is_the_iso),
-		cmocka_unit_test(cd_audio_by_read_cd), cmocka_unit_test(dvd_reserved_and_sessions),
-		cmocka_unit_test(bd_appends_tracks),   cmocka_unit_test(bd_pseudo_overwrite),
+		cmocka_unit_test(cd_tao_multisession),
+		cmocka_unit_test(descriptions_are_saved),
+		cmocka_unit_test(cd_sao_is_the_iso),
+		cmocka_unit_test(cd_audio_by_read_cd),
+		cmocka_unit_test(dvd_reserved_and_sessions),
+		cmocka_unit_test(bd_appends_tracks),
+		cmocka_unit_test(bd_pseudo_overwrite),
+		cmocka_unit_test(saved_once),
 	};
 
 	int failed = cmocka_run_group_tests_name("undisturbed", tests, NULL, NULL);
