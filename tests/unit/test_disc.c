@@ -81,13 +81,13 @@ static void what_is_wrong_is_named(void **state)
 		{ HEAD ",\"tracks\":[" TRACK "\"size\":1,\"written\":1,\"sector_size\":2048}]}",
 		  "offset" },
 		{ HEAD ",\"tracks\":[" TRACK "\"size\":1,\"written\":2,\"sector_size\":2048,"
-					     "\"offset\":0}]}",
+		       "\"offset\":0}]}",
 		  "beyond its size" },
 		{ HEAD ",\"tracks\":[" TRACK "\"size\":400000,\"written\":400000,\"sector_size\":"
-					     "2048,\"offset\":0}]}",
+		       "2048,\"offset\":0}]}",
 		  "outside" },
 		{ HEAD ",\"tracks\":[" TRACK "\"size\":1,\"written\":1,\"sector_size\":2352,"
-					     "\"offset\":0},"
+		       "\"offset\":0},"
 		       "{\"session\":1,\"state\":\"open\",\"mode\":\"audio\",\"start\":300,"
 		       "\"size\":0,"
 		       "\"written\":0,\"sector_size\":2352,\"offset\":614400}]}",
