@@ -258,6 +258,8 @@ static void bd_pseudo_overwrite(void **state)
 /* The host is given a description when it has changed, once: not at each command after. */
 static void saved_once(void **state)
 {
+	/* When it is killed, the command is carried out twice, and what it undid was told, too. */
+	unsigned int once = kit_killing ? 2 : 1;
 	struct kit kit;
 	unsigned int saves;
 
@@ -271,10 +273,10 @@ static void saved_once(void **state)
 	}
 	assert_int_equal(kit.saves, saves);
 	assert_int_equal(kit_none(&kit, SYNC), 0);
-	assert_int_equal(kit.saves, saves + 1);
+	assert_int_equal(kit.saves, saves + once);
 	assert_int_equal(kit_none(&kit, "00 00 00 00 00 00"), 0);
 	assert_int_equal(kit_none(&kit, "00 00 00 00 00 00"), 0);
-	assert_int_equal(kit.saves, saves + 1);
+	assert_int_equal(kit.saves, saves + once);
 	kit_close(&kit);
 }
 
