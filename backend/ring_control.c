@@ -70,6 +70,7 @@ static void add_lun(struct xo_ring_worker *worker, const json_t *arguments, json
 		    size_t count)
 {
 	struct xo_lun_option option;
+	struct xo_ring_lun *lun;
 	int r;
 
 	if (worker->disconnecting || worker->ring.broken) {
@@ -85,7 +86,8 @@ static void add_lun(struct xo_ring_worker *worker, const json_t *arguments, json
 	}
 	option.fd = fds[0];
 	option.arena_fd = fds[1];
-	if (!xo_worker_add_lun(worker, &option, &r)) {
+	lun = xo_worker_add_lun(worker, &option, &r);
+	if (!lun) {
 		fail(id,
 		     r == -EEXIST   ? "DeviceExists"
 		     : r == -EINVAL ? "InvalidParameter"
@@ -95,6 +97,7 @@ static void add_lun(struct xo_ring_worker *worker, const json_t *arguments, json
 	}
 	fds[0] = -1;
 	fds[1] = -1;
+	xo_ring_greet(&worker->ring, lun);
 	xo_control_return(XO_FD_CONTROL, id,
 			  json_pack("{s:i, s:i}", "fd", option.fd, "arena-fd", option.arena_fd));
 }

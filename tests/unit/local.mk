@@ -49,3 +49,10 @@ TESTS += tests/unit/test_regs
 tests_unit_test_regs_SOURCES = tests/unit/test_regs.c
 tests_unit_test_regs_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_unit_test_regs_LDADD = ioemu/model/libmodel.la $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_ring_grants
+TESTS += tests/unit/test_ring_grants
+tests_unit_test_ring_grants_SOURCES = \
+	tests/unit/test_ring_grants.c backend/ring_grants.c backend/ring_grants.h
+tests_unit_test_ring_grants_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
+tests_unit_test_ring_grants_LDADD = base/libbase.la $(UNIT_LIBS)

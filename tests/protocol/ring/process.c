@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The real xenoptic-ring on the loopback: served, shut in, asked, killed and deceived. */
+#include <dirent.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -121,6 +122,30 @@ static unsigned long status_field(pid_t pid, const char *field, int base)
 	return value;
 }
 
+/* Sockets, memory, events and what it was started with: nothing that leads to a file or a device. */
+static void check_descriptors(pid_t pid)
+{
+	static const char *const kinds[] = { "socket:", "anon_inode:", "/memfd:", "pipe:" };
+	char path[64], target[256];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		bool known = atoi(entry->d_name) <= 2;
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		target[n < 0 ? 0 : n] = '\0';
+		for (unsigned int i = 0; i < XO_ARRAY_SIZE(kinds); i++)
+			known |= !strncmp(target, kinds[i], strlen(kinds[i]));
+		if (!known && n >= 0)
+			fail_msg("descriptor %s is %s", entry->d_name, target);
+	}
+	closedir(dir);
+}
+
 /* Before the first request: filter, no user, no capabilities, no way back. */
 static void test_sandbox(void **state)
 {
@@ -131,6 +156,7 @@ static void test_sandbox(void **state)
 	assert_int_equal(status_field(stage->pid, "NoNewPrivs:", 10), 1);
 	assert_int_equal(status_field(stage->pid, "CapEff:", 16), 0);
 	assert_int_equal(status_field(stage->pid, "CapPrm:", 16), 0);
+	check_descriptors(stage->pid);
 	if (geteuid() == 0) {
 		const struct passwd *nobody = getpwnam("nobody");
 
@@ -168,6 +194,8 @@ static void test_luns(void **state)
 	stage_push(stage);
 	expect(stage, 1, 0);
 	assert_int_equal(stage->luns[1].executed, 1);
+	assert_int_equal(stage->luns[0].hellos, 1);
+	assert_int_equal(stage->luns[1].hellos, 1);
 
 	/* Removal waits for what is in flight; what is new is not connected. */
 	stage->luns[1].silent = true;

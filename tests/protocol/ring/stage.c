@@ -272,7 +272,10 @@ static void drive_message(struct stage_lun *lun)
 	union xo_link_message message;
 	unsigned int slot;
 
-	if (xo_link_receive(&lun->server, &message) != 1 || message.type != XO_LINK_REQUEST)
+	if (xo_link_receive(&lun->server, &message) != 1)
+		return;
+	lun->hellos += message.type == XO_LINK_HELLO;
+	if (message.type != XO_LINK_REQUEST)
 		return;
 	slot = message.request.slot;
 	if (message.request.tag < lun->slots[slot].tag)

@@ -34,7 +34,7 @@ struct stage_lun {
 		union xo_link_message request;
 		union xo_link_message reply;
 	} slots[XO_LINK_SLOTS_MAX];
-	unsigned int executed, repeated, resets, aborts;
+	unsigned int executed, repeated, resets, aborts, hellos;
 	uint64_t written;
 };
 
