@@ -4,6 +4,11 @@
 EXTRA_DIST += tests/fuzz/corpus
 FUZZER_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 
+# For tests/fuzz/soak.
+.PHONY: print-fuzzers
+print-fuzzers:
+	@printf '%s\n' $(filter tests/fuzz/fuzz_%,$(noinst_PROGRAMS))
+
 check_PROGRAMS += tests/fuzz/replay_xenstore
 TESTS += tests/fuzz/replay_xenstore
 tests_fuzz_replay_xenstore_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_xenstore.c
