@@ -192,8 +192,9 @@ static void settle(struct xo_front *front, unsigned int theirs)
 {
 	bool away = theirs == XenbusStateInitialising || theirs == XenbusStateInitWait;
 
+	/* A backend in state 2 may be about to take the ring of whoever was killed: it has to follow. */
 	if (front->state == XenbusStateClosing &&
-	    (away || theirs == XenbusStateClosing || theirs == XenbusStateClosed))
+	    (theirs == XenbusStateClosing || theirs == XenbusStateClosed))
 		write_state(front, XenbusStateClosed);
 	if (front->state == XenbusStateClosed && (away || theirs == XenbusStateClosed)) {
 		write_state(front, XenbusStateInitialising);

@@ -83,5 +83,5 @@ EXTRA_DIST += tests/loopback/burn.sh tests/loopback/burn/lib.sh
 # What ./quickstart needs of it.
 quickstart-loopback: $(LOOPBACK_LIBS) tests/loopback/hypervisor tests/loopback/lbctl
 .PHONY: quickstart-loopback
-TESTS += tests/loopback/burn.sh tests/loopback/guest-programs.sh
-EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/burn/lib.sh
+TESTS += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh
+EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh tests/loopback/burn/lib.sh

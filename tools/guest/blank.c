@@ -100,7 +100,7 @@ static int blank(struct drive *drive, bool full, const struct guest_options *opt
 static int run(const struct guest_options *options, int argc, char *argv[])
 {
 	static const struct option known[] = { { "full", no_argument, NULL, 'f' }, { 0 } };
-	struct drive drive;
+	struct drive drive = { 0 };
 	bool full = false;
 	int c, r;
 

@@ -314,7 +314,7 @@ static int run(const struct guest_options *options, int argc, char *argv[])
 	struct burn burn = { 0 };
 	struct image image = { .fd = -1 };
 	struct packet out = packet_none(XO_OP_START_STOP_UNIT, 6);
-	struct drive drive;
+	struct drive drive = { 0 };
 	bool eject = false;
 	int r;
 

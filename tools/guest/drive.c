@@ -48,7 +48,9 @@ static int choose(const struct guest_options *options, unsigned int *devid)
 	return EXIT_OK;
 }
 
-static int find_unit(struct drive *drive, const struct guest_options *options)
+/* The one that was named, or the first that is ready; NULL: none. */
+static const struct xo_front_unit *wanted(const struct drive *drive,
+					  const struct guest_options *options, unsigned int *index)
 {
 	const struct xo_front_unit *units;
 	unsigned int count;
@@ -57,12 +59,28 @@ static int find_unit(struct drive *drive, const struct guest_options *options)
 	for (unsigned int i = 0; i < count; i++) {
 		if (options->unit_given ? units[i].number != options->unit : !units[i].ready)
 			continue;
-		if (!units[i].ready) {
-			guest_say("unit dev-%u: %s", units[i].number, units[i].error);
-			return EXIT_NO_DEVICE;
-		}
-		drive->unit = i;
+		*index = i;
+		return &units[i];
+	}
+	return NULL;
+}
+
+bool drive_find_again(struct drive *drive, const struct guest_options *options)
+{
+	const struct xo_front_unit *unit = wanted(drive, options, &drive->unit);
+
+	return unit && unit->ready;
+}
+
+static int find_unit(struct drive *drive, const struct guest_options *options)
+{
+	const struct xo_front_unit *unit = wanted(drive, options, &drive->unit);
+
+	if (unit && unit->ready)
 		return EXIT_OK;
+	if (unit) {
+		guest_say("unit dev-%u: %s", unit->number, unit->error);
+		return EXIT_NO_DEVICE;
 	}
 	guest_say("the device has no unit dev-%u", options->unit);
 	return EXIT_NO_DEVICE;
@@ -75,11 +93,11 @@ int drive_open(struct drive *drive, const struct guest_options *options, unsigne
 		.type = "vscsi",
 		.slots = slots,
 		.slot_size = slot_size,
+		.reconnect = drive->reconnect,
 	};
 	char *error;
 	int r;
 
-	*drive = (struct drive){ 0 };
 	r = choose(options, &front_options.devid);
 	if (r != EXIT_OK)
 		return r;

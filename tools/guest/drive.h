@@ -15,6 +15,7 @@ struct drive {
 	struct xo_front *front;
 	unsigned int unit; /* index into xo_front_units() */
 	struct xo_front_command *command; /* a slot kept for drive_run() */
+	bool reconnect; /* set before drive_open(): go on when the backend comes back */
 };
 
 /* What became of a command. */
@@ -41,11 +42,14 @@ struct packet {
 /*
  * Connects to the chosen device (or the only one) with `slots` commands in
  * flight and `slot_size` bytes each (0: defaults), and finds the unit. EXIT_OK, or the exit
- * status after a message.
+ * status after a message. `drive` is zero but for `reconnect`.
  */
 int drive_open(struct drive *drive, const struct guest_options *options, unsigned int slots,
 	       uint32_t slot_size);
 void drive_close(struct drive *drive);
+
+/* Finds the unit again after the device was connected anew. False: it is not there (yet). */
+bool drive_find_again(struct drive *drive, const struct guest_options *options);
 
 /* Runs it as it is. 0 when it was tried, -errno after a message when the connection is lost. */
 int drive_run(struct drive *drive, const struct packet *packet, struct outcome *outcome);

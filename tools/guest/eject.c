@@ -12,7 +12,7 @@ static int run(const struct guest_options *options, int argc, char *argv[])
 	struct packet unlock = packet_none(XO_OP_PREVENT_ALLOW, 6);
 	struct packet move = packet_none(XO_OP_START_STOP_UNIT, 6);
 	struct outcome outcome;
-	struct drive drive;
+	struct drive drive = { 0 };
 	int c, status;
 
 	move.cdb[4] = 0x02; /* LoEj */

@@ -34,6 +34,7 @@ struct waiting {
 
 struct executor {
 	struct drive drive;
+	const struct guest_options *options;
 	struct xo_exec_server *server;
 	STAILQ_HEAD(, waiting) queue;
 };
@@ -71,7 +72,8 @@ static bool start(struct xo_exec_command *from)
 {
 	struct xo_front_command *command;
 
-	if (xo_front_state(executor.drive.front) != XO_FRONT_CONNECTED) {
+	if (xo_front_state(executor.drive.front) != XO_FRONT_CONNECTED ||
+	    !drive_find_again(&executor.drive, executor.options)) {
 		fail(from, XO_TRANSPORT_NO_CONNECT);
 		return true;
 	}
@@ -230,6 +232,8 @@ static int execute(const struct guest_options *options, const char *device, char
 	int r;
 
 	STAILQ_INIT(&executor.queue);
+	executor.options = options;
+	executor.drive.reconnect = true;
 	r = drive_open(&executor.drive, options, SLOTS, MAX_TRANSFER);
 	if (r != EXIT_OK)
 		return EXIT_CANNOT;

@@ -22,7 +22,7 @@ struct report {
 static void look(const struct guest_options *options, unsigned int devid, struct report *report)
 {
 	struct guest_options one = *options;
-	struct drive drive;
+	struct drive drive = { 0 };
 
 	one.device_given = true;
 	one.devid = devid;

@@ -180,7 +180,7 @@ static int carry_out(struct drive *drive, struct request *request,
 static int run(const struct guest_options *options, int argc, char *argv[])
 {
 	struct request request = { 0 };
-	struct drive drive;
+	struct drive drive = { 0 };
 	uint32_t limit;
 	int status;
 

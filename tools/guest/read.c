@@ -226,7 +226,7 @@ static int run(const struct guest_options *options, int argc, char *argv[])
 {
 	static const struct option known[] = { { "output", required_argument, NULL, 'o' }, { 0 } };
 	const char *file = NULL;
-	struct drive drive;
+	struct drive drive = { 0 };
 	int fd = STDOUT_FILENO, c, status;
 
 	while ((c = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
