@@ -248,7 +248,7 @@ static bool came_back(const struct xo_drive *drive)
 {
 	const struct xo_attachment *attachment;
 
-	LIST_FOREACH(attachment, &drive->links, entry)
+	LIST_FOREACH (attachment, &drive->links, entry)
 		if (attachment->state != XO_ATTACHMENT_LEAVING)
 			return true;
 	return false;

@@ -94,7 +94,8 @@ void xo_front_drop(struct xo_front *front, enum xo_transport transport)
 	struct xo_front_pool *pool = front->pool;
 
 	if (front->phase == XO_PHASE_USE)
-		front->phase = XO_PHASE_CLOSING; /* `done` must not submit; the caller goes on from here */
+		front->phase =
+			XO_PHASE_CLOSING; /* `done` must not submit; the caller goes on from here */
 	if (front->evtchn)
 		(void)epoll_ctl(front->epoll_fd, EPOLL_CTL_DEL, xenevtchn_fd(front->evtchn), NULL);
 	front->pool = NULL;
