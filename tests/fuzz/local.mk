@@ -132,3 +132,16 @@ tests_fuzz_fuzz_disc_CPPFLAGS = $(tests_fuzz_replay_disc_CPPFLAGS)
 tests_fuzz_fuzz_disc_LDADD = $(tests_fuzz_replay_disc_LDADD)
 tests_fuzz_fuzz_disc_LDFLAGS = $(FUZZER_LINK)
 endif
+
+check_PROGRAMS += tests/fuzz/replay_link
+TESTS += tests/fuzz/replay_link
+tests_fuzz_replay_link_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_link.c
+tests_fuzz_replay_link_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_PRIVATE_INC)
+tests_fuzz_replay_link_LDADD = $(DRIVE_LIBS)
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_link
+tests_fuzz_fuzz_link_SOURCES = tests/fuzz/fuzz_link.c
+tests_fuzz_fuzz_link_CPPFLAGS = $(tests_fuzz_replay_link_CPPFLAGS)
+tests_fuzz_fuzz_link_LDADD = $(tests_fuzz_replay_link_LDADD)
+tests_fuzz_fuzz_link_LDFLAGS = $(FUZZER_LINK)
+endif
