@@ -9,7 +9,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "mmc/opcode.h"
@@ -172,6 +176,35 @@ static void note(const sg_io_hdr_t *hdr)
 	entry->timeout = hdr->timeout;
 }
 
+/* By the bare system call: this file's own ioctl() is none. */
+static void misbehave(void)
+{
+	switch (device->misbehave) {
+	case 1:
+		syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+		break;
+	case 2:
+		syscall(SYS_execve, "/bin/true", NULL, NULL);
+		break;
+	case 3:
+		syscall(SYS_ptrace, PTRACE_TRACEME, 0, NULL, NULL);
+		break;
+	case 4:
+		syscall(SYS_ioctl, 6, BLKRRPART, 0);
+		break;
+	case 5:
+		syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+		break;
+	case 6:
+		syscall(SYS_fork);
+		break;
+	case 7:
+		syscall(SYS_setuid, 0);
+		break;
+	}
+}
+
 /* As the kernel: the header goes back whole, at the end, and only if the command was taken. */
 static int sg_io(sg_io_hdr_t *user)
 {
@@ -180,6 +213,7 @@ static int sg_io(sg_io_hdr_t *user)
 	struct timespec pause = { .tv_sec = delay / 1000, .tv_nsec = delay % 1000 * 1000000L };
 	struct fake_fate *fate = find_fate(hdr.cmdp[0]);
 
+	misbehave();
 	if (device->gone) {
 		errno = ENODEV;
 		return -1;

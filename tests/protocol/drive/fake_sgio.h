@@ -45,6 +45,8 @@ struct fake_device {
 	uint32_t event; /* media event code that waits */
 	uint32_t delay_ms[256];
 	uint32_t running;
+	uint32_t
+		misbehave; /* the next command makes a call that the sandbox must not let through */
 	uint32_t disc_status; /* byte 2 of READ DISC INFORMATION */
 	uint8_t mode_page_5[16];
 	struct fake_fate script[FAKE_SCRIPT];

@@ -4,11 +4,16 @@
  * results, duplicates, aborts, a slow drive, clients that lie, stall and die.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -66,6 +71,25 @@ static void test_sandbox(void **state)
 {
 	(void)state;
 	harness_check_sandbox(&h);
+}
+
+/* A call that is not on its list is its end. */
+static void test_forbidden_calls(void **state)
+{
+	(void)state;
+	for (uint32_t call = 1; call <= 7; call++) {
+		int status;
+
+		h.fake->misbehave = call;
+		client_send(a, 0, (uint8_t[6]){ 0 }, 6, XO_DIR_NONE, 0);
+		status = harness_wait_end(&h);
+		h.fake->misbehave = 0;
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fail_msg("forbidden call %u ended with status %x", call, status);
+		harness_start(&h);
+		client_wait(a, 0);
+	}
+	assert_int_equal(h.commands, h.fake->commands - 1);
 }
 
 static void test_read_and_write(void **state)
@@ -585,11 +609,130 @@ static void test_launcher_gone(void **state)
 	assert_int_equal(harness_wait_end(&h), 0);
 }
 
+/* --mode ro, --allow, --trace-fd, --speed, --fault, and the poll. */
+static void test_options(void **state)
+{
+	static const uint8_t firmware[10] = { XO_OP_WRITE_BUFFER, 5, 0, 0, 0, 0, 0, 0, 16 };
+	char text[4096] = "";
+	int fd = fcntl(memfd_create("trace", MFD_CLOEXEC), F_DUPFD, 60); /* inherited */
+	char number[16];
+
+	(void)state;
+	harness_init(&h, false);
+	harness_arg(&h, "--mode");
+	harness_arg(&h, "ro");
+	harness_arg(&h, "--allow");
+	harness_arg(&h, "microcode");
+	harness_arg(&h, "--trace-fd");
+	snprintf(number, sizeof(number), "%d", fd);
+	harness_arg(&h, number);
+	harness_arg(&h, "--fault");
+	harness_arg(&h, "1:1000:timeout:1b,1:1000:busy:25");
+	harness_arg(&h, "--speed");
+	harness_arg(&h, "100000");
+	harness_start(&h);
+	a = harness_client(&h, 1, 1, UUID_A);
+	client_add(a);
+	client_write10(a, 0, 5, 1, 1);
+	client_wait(a, 0);
+	assert_int_equal(reply_kcq(&a->slot[0].reply), XO_SENSE_WRITE_PROTECTED);
+	client_do(a, firmware, sizeof(firmware), XO_DIR_OUT, 16);
+	assert_int_equal(a->slot[0].reply.status, 0);
+	client_do(a, (uint8_t[6]){ XO_OP_START_STOP_UNIT }, 6, XO_DIR_NONE, 0);
+	assert_int_equal(a->slot[0].reply.transport, XO_TRANSPORT_TIMEOUT);
+	client_do(a, (uint8_t[10]){ XO_OP_READ_CAPACITY }, 10, XO_DIR_IN, 8);
+	assert_int_equal(a->slot[0].reply.transport, XO_TRANSPORT_BUSY);
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	assert_non_null(strstr(text, "WRITE_10"));
+	assert_non_null(strstr(text, "sense=70000700"));
+	close(fd);
+}
+
+/* Nobody polls but us: the client is told at once, and its own poll gets the event. */
+static void test_poll(void **state)
+{
+	static const uint8_t get_event[10] = { XO_OP_GET_EVENT_STATUS, 1, 0, 0, 0x10, 0, 0, 0, 8 };
+	json_t *event;
+
+	(void)state;
+	harness_init(&h, false);
+	harness_arg(&h, "--poll-ms");
+	harness_arg(&h, "20");
+	harness_start(&h);
+	a = harness_client(&h, 1, 1, UUID_A);
+	client_add(a);
+	h.fake->event = 1;
+	while (!(a->notices >> XO_NOTICE_EJECT_REQUEST & 1))
+		harness_pump(&h, 100);
+	event = harness_event(&h, XO_DRIVE_EVENT_MEDIUM);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(event, "data"), "medi"
+											      "u"
+											      "m")),
+			    "present");
+	json_decref(event);
+	client_do(a, get_event, sizeof(get_event), XO_DIR_IN, 8);
+	assert_int_equal(client_data(a, 0)[4], 1);
+	/* Nothing is asked while a write session is open. */
+	client_write10(a, 0, 0, 1, 1);
+	client_wait(a, 0);
+	h.fake->event = 3;
+	harness_pump(&h, 100);
+	usleep(200000);
+	assert_int_equal(h.fake->event, 3);
+	client_do(a, (uint8_t[10]){ XO_OP_SYNCHRONIZE_CACHE }, 10, XO_DIR_NONE, 0);
+	while (!(a->notices >> XO_NOTICE_MEDIUM_REMOVED & 1))
+		harness_pump(&h, 100);
+}
+
+static int run_with(const char *const *args)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int fd = open("/dev/null", O_WRONLY);
+
+		dup2(fd, 1);
+		dup2(fd, 2);
+		execv(h.program, (char *const *)(uintptr_t)args);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_usage(void **state)
+{
+	static const char *const bad[][6] = {
+		{ "drive", NULL },
+		{ "drive", "--name", "x", NULL },
+		{ "drive", "--name", "x", "--burner", "more", NULL },
+		{ "drive", "--name", "x", "--device", "2", NULL },
+		{ "drive", "--name", "x", "--burner", "--mode=wo", NULL },
+		{ "drive", "--name", "x", "--burner", "--allow=everything", NULL },
+		{ "drive", "--name", "x", "--burner", "--speed=-1", NULL },
+		{ "drive", "--name", "x", "--burner", "--log=9", NULL },
+		{ "drive", "--name", "x", "--burner", "--nonsense", NULL },
+		{ "drive", "--name", "x", "--burner", NULL }, /* no descriptors */
+	};
+	static const char *const help[] = { "drive", "--help", NULL };
+	static const char *const size[] = { "drive", "--ledger-size", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < XO_ARRAY_SIZE(bad); i++)
+		if (run_with(bad[i]) != XO_DRIVE_EXIT_USAGE)
+			fail_msg("usage case %zu", i);
+	assert_int_equal(run_with(help), 0);
+	assert_int_equal(run_with(size), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sandbox),
+		TEST(test_forbidden_calls),
 		TEST(test_read_and_write),
 		TEST(test_timeout),
 		TEST(test_results),
@@ -609,6 +752,9 @@ int main(void)
 		TEST(test_random_commands),
 		TEST(test_control_errors),
 		TEST(test_launcher_gone),
+		TEST(test_usage),
+		cmocka_unit_test_teardown(test_options, teardown),
+		cmocka_unit_test_teardown(test_poll, teardown),
 	};
 
 	return cmocka_run_group_tests_name("drive link", tests, NULL, NULL);
