@@ -37,8 +37,10 @@ xolibexec_PROGRAMS += device-model
 device_model_SOURCES = \
 	tools/device-model/arguments.c tools/device-model/arguments.h \
 	tools/device-model/main.c \
+	tools/device-model/relay.c tools/device-model/relay.h \
+	tools/device-model/trailer.c tools/device-model/trailer.h \
 	tools/cli/client.c tools/cli/client.h
-device_model_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools -DXO_QEMU='"$(XO_QEMU)"' \
+device_model_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) -I$(srcdir)/tools -DXO_QEMU='"$(XO_QEMU)"' \
 	-DXO_CONTROL_SOCKET='"$(runstatedir)/xenoptic/control.sock"'
 device_model_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 device_model_LDADD = $(JANSSON_LIBS)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "jobs.h"
 #include "launcher.h"
+#include "migration.h"
 #include "options.h"
 #include "toolstack.h"
 
@@ -50,11 +51,13 @@ static int domain_argument(struct xo_launcher *launcher, const json_t *arguments
 }
 
 static void attach_controller(struct xo_launcher *launcher, const struct xo_domain *domain,
-			      const struct xo_options *options, bool boot,
+			      const struct xo_options *options, const json_t *arguments,
 			      struct xo_request *request)
 {
 	if (launcher->config.backend)
-		xo_controllers_attach(&launcher->controllers, domain, options, boot, request);
+		xo_controllers_attach(&launcher->controllers, domain, options,
+				      flag_argument(arguments, "boot"),
+				      json_object_get(arguments, "states"), request);
 	else
 		xo_request_error(request, "GenericError", "bus=%s: this daemon has no backend role",
 				 xo_bus_name(options->bus));
@@ -101,8 +104,7 @@ static void run_attach(void *priv, const json_t *arguments, struct xo_request *r
 	if (options.bus == XO_BUS_DEFAULT)
 		options.bus = xo_options_default_bus(&options, !strcmp(domain.type, "hvm"));
 	if (xo_bus_emulated(options.bus))
-		attach_controller(launcher, &domain, &options, flag_argument(arguments, "boot"),
-				  request);
+		attach_controller(launcher, &domain, &options, arguments, request);
 	else
 		xo_job_attach(launcher, &domain, &options, flag_argument(arguments, "boot"),
 			      request);
@@ -405,6 +407,34 @@ static void run_list(void *priv, const json_t *arguments, struct xo_request *req
 			       launcher->config.toolstack, "domid", (int)launcher->store.domid));
 }
 
+/* Of the device-model wrapper, while a guest is saved or migrated. */
+static void run_stop_controllers(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	struct xo_domain domain;
+
+	if (!domain_argument(launcher, arguments, &domain, request))
+		xo_controllers_stop(&launcher->controllers, domain.domid, true, request);
+}
+
+static void run_cont_controllers(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	struct xo_domain domain;
+
+	if (!domain_argument(launcher, arguments, &domain, request))
+		xo_controllers_stop(&launcher->controllers, domain.domid, false, request);
+}
+
+static void run_save_controllers(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	struct xo_domain domain;
+
+	if (!domain_argument(launcher, arguments, &domain, request))
+		xo_controllers_save(&launcher->controllers, domain.domid, request);
+}
+
 static void run_events(void *priv, const json_t *arguments, struct xo_request *request)
 {
 	(void)priv;
@@ -440,6 +470,9 @@ const struct xo_server_command xo_launcher_commands[] = {
 	{ "query-guests", run_query_guests },
 	{ "query-workers", run_query_workers },
 	{ "query-commands", run_query_commands },
+	{ "stop-controllers", run_stop_controllers },
+	{ "cont-controllers", run_cont_controllers },
+	{ "save-controllers", run_save_controllers },
 	{ "events", run_events },
 	{ "quit", run_quit },
 	{ NULL, NULL },

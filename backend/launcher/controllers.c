@@ -12,6 +12,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "controllers_private.h"
+#include "migration.h"
 
 /*
  * The first choice for a device number, then downwards: QEMU gives its own devices the lowest
@@ -57,6 +58,7 @@ struct xo_controller *xo_controller_new(struct xo_controllers *controllers, unsi
 	c->device = device;
 	c->dead_client = -1;
 	c->dead_arena = -1;
+	c->state_fd = -1;
 	LIST_INSERT_HEAD(&controllers->list, c, entry);
 	controllers->count++;
 	return c;
@@ -72,12 +74,20 @@ static void dead_link_close(struct xo_controller *c)
 	c->dead_arena = -1;
 }
 
+static void state_close(struct xo_controller *c)
+{
+	if (c->state_fd >= 0)
+		close(c->state_fd);
+	c->state_fd = -1;
+}
+
 void xo_controller_free(struct xo_controller *controller)
 {
 	if (controller->attachment)
 		controller->attachment->callback = NULL;
 	xo_worker_free(controller->worker);
 	dead_link_close(controller);
+	state_close(controller);
 	LIST_REMOVE(controller, entry);
 	controller->all->count--;
 	free(controller);
@@ -240,7 +250,8 @@ static int choose_device(struct xo_controllers *controllers, unsigned int domid,
 }
 
 void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_domain *domain,
-			   const struct xo_options *options, bool boot, struct xo_request *request)
+			   const struct xo_options *options, bool boot, const json_t *states,
+			   struct xo_request *request)
 {
 	char error[256];
 	struct xo_controller *c;
@@ -274,6 +285,14 @@ void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_d
 	if (!c->name[0])
 		snprintf(c->name, sizeof(c->name), "domain %u", c->domid);
 	snprintf(c->uuid, sizeof(c->uuid), "%s", domain->uuid);
+	c->state_fd = xo_controller_state_fd(states, c->device);
+	if (c->state_fd < 0 && c->state_fd != -ENOENT) {
+		xo_request_error(request, "GenericError",
+				 "controller %u/%u: the saved state cannot be used: %s", c->domid,
+				 c->device, strerror(-c->state_fd));
+		xo_controller_free(c);
+		return;
+	}
 	ask(c);
 }
 
@@ -295,8 +314,33 @@ void xo_controller_start(struct xo_controller *c)
 	xo_controller_ended(c, "xenoptic-ioemu cannot be started; see the daemon's log");
 }
 
+static void loaded(void *priv, const json_t *data, const char *error_class, const char *error,
+		   int *fds, size_t count)
+{
+	struct xo_controller *c = priv;
+
+	(void)fds;
+	(void)count;
+	if (!data && !strcmp(error_class, XO_WORKER_DIED))
+		return; /* its successor is asked, or the controller has ended */
+	state_close(c);
+	if (data) {
+		xo_controller_ready(c);
+		return;
+	}
+	say_error(c, error);
+	answer_error(c, "GenericError");
+	xo_controllers_detach(c, NULL);
+}
+
 void xo_controller_ready(struct xo_controller *c)
 {
+	/* Lists of commands are the guest's: it must not run before this. */
+	if (c->state_fd >= 0 &&
+	    !xo_worker_command(c->worker, "load", NULL, &c->state_fd, 1, loaded, c))
+		return;
+	if (c->stopped)
+		xo_worker_command(c->worker, "stop", NULL, NULL, 0, NULL, NULL);
 	xo_info("controller %u/%u of %s: %s with %s", c->domid, c->device, c->name,
 		xo_bus_name(c->bus), c->attached ? c->drive : "no drive");
 	c->served = true;

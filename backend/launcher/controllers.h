@@ -56,6 +56,8 @@ struct xo_controller {
 	bool attached; /* the attachment has the drive */
 	bool relink; /* the worker is being ended to get another link */
 	bool served; /* the guest has seen it */
+	bool stopped; /* the guest is being saved: a successor of the worker is stopped too */
+	int state_fd; /* to be loaded before the guest runs; -1: none */
 	struct xo_worker *worker;
 	int dead_client; /* a link without a drive, while there is no attachment; -1: none */
 	int dead_arena;
@@ -69,10 +71,12 @@ void xo_controllers_fini(struct xo_controllers *controllers);
 
 /*
  * A new controller for a guest. Answered when the worker serves. With `boot` a drive
- * that cannot be had leaves the controller without a medium until it can.
+ * that cannot be had leaves the controller without a medium until it can. `states` (may be NULL):
+ * what was saved of the guest's controllers; the one of this is loaded (migration.h).
  */
 void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_domain *domain,
-			   const struct xo_options *options, bool boot, struct xo_request *request);
+			   const struct xo_options *options, bool boot, const json_t *states,
+			   struct xo_request *request);
 
 /* Takes it away, whatever the guest does. The request (may be NULL) is answered when it is gone. */
 void xo_controllers_detach(struct xo_controller *controller, struct xo_request *request);

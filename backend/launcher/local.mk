@@ -31,6 +31,7 @@ xenopticd_SOURCES = \
 	backend/launcher/drives.c backend/launcher/drives.h backend/launcher/drives_private.h \
 	backend/launcher/jobs.c backend/launcher/jobs.h \
 	backend/launcher/launcher.h \
+	backend/launcher/migration.c backend/launcher/migration.h \
 	backend/launcher/notify.c backend/launcher/notify.h \
 	backend/launcher/optical_device.c backend/launcher/optical_device.h \
 	backend/launcher/points.c backend/launcher/points.h \

@@ -67,3 +67,7 @@ tests_protocol_vcpu_reader_LDADD = tests/loopback/liblb.la base/libbase.la
 # The wrapper that xl runs in QEMU's place.
 TESTS += tests/protocol/device-model.test
 EXTRA_DIST += tests/protocol/device-model.test
+
+# The relay that the wrapper leaves between libxl and QEMU.
+TESTS += tests/protocol/relay.test
+EXTRA_DIST += tests/protocol/relay.test tests/protocol/relay.py

@@ -45,6 +45,28 @@ static int take_domid(struct xo_dm_arguments *a, const char *value, char *error,
 	return 0;
 }
 
+/* "socket,id=libxl-cmd,fd=N,server=on,wait=off" */
+static int take_chardev(const char *value)
+{
+	const char *fd = strstr(value, ",fd=");
+	char *end;
+	long n;
+
+	if (strncmp(value, "socket,id=libxl-cmd,", 20) != 0 || !fd)
+		return -1;
+	n = strtol(fd + 4, &end, 10);
+	return end > fd + 4 && (!*end || *end == ',') && n > 2 && n < 65536 ? (int)n : -1;
+}
+
+/* "fd:N" */
+static int take_incoming(const char *value)
+{
+	char *end;
+	long n = strncmp(value, "fd:", 3) ? -1 : strtol(value + 3, &end, 10);
+
+	return n > 2 && !*end && n < 65536 ? (int)n : -1;
+}
+
 static bool machine_is_pv(const char *value)
 {
 	return !strncmp(value, "xenpv", 5) && (!value[5] || value[5] == ',');
@@ -56,7 +78,7 @@ int xo_dm_arguments_parse(struct xo_dm_arguments *a, int argc, char **argv, char
 	int count = 0;
 	int r = 0;
 
-	*a = (struct xo_dm_arguments){ .domid = -1 };
+	*a = (struct xo_dm_arguments){ .domid = -1, .qmp_fd = -1, .incoming_fd = -1 };
 	a->qemu = calloc((size_t)argc + 1, sizeof(*a->qemu));
 	if (!a->qemu) {
 		snprintf(error, size, "out of memory");
@@ -74,6 +96,10 @@ int xo_dm_arguments_parse(struct xo_dm_arguments *a, int argc, char **argv, char
 			r = take_domid(a, next, error, size);
 		else if (i && next && (is_option(argv[i], "machine") || is_option(argv[i], "M")))
 			a->pv = a->pv || machine_is_pv(next);
+		else if (i && next && is_option(argv[i], "chardev") && a->qmp_fd < 0)
+			a->qmp_fd = take_chardev(next);
+		else if (i && next && is_option(argv[i], "incoming"))
+			a->incoming_fd = take_incoming(next);
 		a->qemu[count++] = argv[i];
 	}
 	if (r)

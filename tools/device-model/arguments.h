@@ -14,6 +14,8 @@ struct xo_dm_arguments {
 	const char *optical[XO_OPTICAL_MAX]; /* the options, "drive=…,bus=…" */
 	size_t optical_count;
 	int domid; /* -1: not for a domain, libxl's probe of the binary */
+	int qmp_fd; /* the listening socket on which libxl speaks to QEMU; -1: there is none */
+	int incoming_fd; /* QEMU's saved state; -1: the guest starts anew */
 	bool pv; /* QEMU is only the backend of a guest without a device model */
 };
 

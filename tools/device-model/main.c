@@ -4,6 +4,7 @@
  * Gets the guest its emulated controllers while it is still paused, then becomes QEMU.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #include "cli/client.h"
 #include "device-model/arguments.h"
+#include "device-model/relay.h"
+#include "device-model/trailer.h"
 
 /* Where distributions have the QEMU that libxl would run. */
 static const char *const candidates[] = {
@@ -35,37 +38,83 @@ static const char *find_qemu(void)
 }
 
 /* One drive on one bus. The reason of a failure was printed. */
-static int attach(struct xo_cli *cli, int domid, json_t *options)
+static int attach(struct xo_cli *cli, int domid, json_t *options, json_t *states)
 {
 	json_t *answer;
 	int code;
 
-	answer = xo_cli_call(
-		cli, "attach",
-		json_pack("{s:i,s:o,s:b}", "domain", domid, "options", options, "boot", 1), &code);
+	answer = xo_cli_call(cli, "attach",
+			     json_pack("{s:i,s:o,s:b,s:O?}", "domain", domid, "options", options,
+				       "boot", 1, "states", states),
+			     &code);
 	if (!answer)
 		return -EIO;
 	json_decref(answer);
 	return 0;
 }
 
-static int attach_all(const struct xo_dm_arguments *arguments)
+static int attach_all(const struct xo_dm_arguments *arguments, const char *socket, json_t *states)
 {
-	const char *environment = getenv("XENOPTIC_SOCKET");
-	struct xo_cli cli = { .socket = environment ? environment : XO_CONTROL_SOCKET };
+	struct xo_cli cli = { .socket = socket };
 	int r = 0;
 
 	for (size_t i = 0; i < arguments->optical_count && !r; i++) {
 		json_t *options;
 
 		for (size_t n = 0; !r && (options = xo_dm_options(arguments->optical[i], n)); n++)
-			r = attach(&cli, arguments->domid, options);
+			r = attach(&cli, arguments->domid, options, states);
 		if (r)
 			fprintf(stderr, "device-model: -optical %s: refused\n",
 				arguments->optical[i]);
 	}
 	xo_cli_close(&cli);
 	return r;
+}
+
+/* What was saved of the controllers, behind QEMU's state. */
+static int read_states(const struct xo_dm_arguments *arguments, json_t **states)
+{
+	int r;
+
+	*states = NULL;
+	if (arguments->incoming_fd < 0)
+		return 0;
+	r = xo_trailer_read(arguments->incoming_fd, states);
+	if (r == -ENOENT) {
+		/* Saved without them, by another toolstack perhaps: the guest finds fresh controllers. */
+		fprintf(stderr, "device-model: the saved guest has no state of optical drives' "
+				"controllers\n");
+		return 0;
+	}
+	if (r)
+		fprintf(stderr,
+			"device-model: the saved state of optical drives' controllers: %s\n",
+			strerror(-r));
+	return r;
+}
+
+/* The drives are there, and the relay stands between libxl and QEMU. 0, or the reason was printed. */
+static int prepare(const struct xo_dm_arguments *arguments)
+{
+	const char *environment = getenv("XENOPTIC_SOCKET");
+	const char *socket = environment ? environment : XO_CONTROL_SOCKET;
+	char run_dir[PATH_MAX];
+	json_t *states;
+	int r = read_states(arguments, &states);
+
+	if (!r)
+		r = attach_all(arguments, socket, states);
+	json_decref(states);
+	if (r)
+		return r;
+	if (arguments->qmp_fd < 0) {
+		fprintf(stderr, "device-model: libxl gives no QMP socket: the guest cannot be "
+				"saved or migrated\n");
+		return 0;
+	}
+	snprintf(run_dir, sizeof(run_dir), "%s", socket);
+	*strrchr(run_dir, '/') = '\0';
+	return xo_relay_start(arguments->qmp_fd, arguments->domid, socket, run_dir);
 }
 
 int main(int argc, char **argv)
@@ -84,8 +133,11 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	/* libxl's probe of the binary has no domain; a PV guest gets its drives by the launcher itself. */
-	if (arguments.domid >= 0 && !arguments.pv && attach_all(&arguments))
+	if (arguments.domid >= 0 && !arguments.pv && arguments.optical_count &&
+	    prepare(&arguments)) {
+		xo_dm_arguments_fini(&arguments);
 		return EXIT_FAILURE;
+	}
 	execv(qemu, arguments.qemu);
 	fprintf(stderr, "device-model: %s: %s\n", qemu, strerror(errno));
 	xo_dm_arguments_fini(&arguments);

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""libxl's side of saving and restoring an HVM guest, with a QEMU that does nothing but answer."""
+import array
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+DIR = os.environ["lb_dir"]
+BUILD = os.environ["top_builddir"]
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+ABAR = 0xF0000000
+BDF = 27 << 3
+
+
+def qemu():
+    """What the wrapper becomes: QMP at the descriptor that -chardev names, one client after the other."""
+    chardev = sys.argv[sys.argv.index("-chardev") + 1]
+    fd = int(chardev.split("fd=")[1].split(",")[0])
+    listener = socket.socket(fileno=fd)
+    if "-incoming" in sys.argv:
+        incoming = int(sys.argv[sys.argv.index("-incoming") + 1].split(":")[1])
+        assert os.read(incoming, 9) == b"QEMUSTATE", "the state does not begin with QEMU's"
+    fdsets = {}
+    while True:
+        client, _ = listener.accept()
+        client.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+        data = b""
+        while True:
+            part, ancillary, _, _ = client.recvmsg(65536, 1024)
+            if not part:
+                break
+            data += part
+            for _, _, fds in ancillary:
+                fdsets[len(fdsets) + 1] = array.array("i", fds[: len(fds) // 4 * 4])[0]
+            while b"\n" in data:
+                line, data = data.split(b"\n", 1)
+                message = json.loads(line)
+                command, result = message["execute"], {}
+                if command == "add-fd":
+                    result = {"fdset-id": len(fdsets), "fd": fdsets[len(fdsets)]}
+                elif command == "xen-save-devices-state":
+                    number = int(message["arguments"]["filename"].rsplit("/", 1)[1])
+                    os.write(fdsets[number], b"QEMUSTATE")
+                elif command == "bogus":
+                    client.sendall(json.dumps({"error": {"class": "X", "desc": "no"}, "id": message["id"]}).encode() + b"\r\n")
+                    continue
+                # An event may come at any time, and answers in pieces.
+                client.sendall(b'{"event": "STOP", "data": {}}\r\n{"return": ')
+                client.sendall(json.dumps(result).encode() + b', "id": %d}\r\n' % message["id"])
+
+
+class Libxl:
+    """A domain with its device model."""
+
+    def __init__(self, name, *extra, pass_fds=()):
+        self.domid = int(lbctl("create-domain", "--type", "hvm", "--memory", "32", "--uuid", UUID, name))
+        self.path = f"{DIR}/qmp-{self.domid}"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen(1)
+        fd = listener.fileno()
+        arguments = ["-xen-domid", str(self.domid), "-chardev", f"socket,id=libxl-cmd,fd={fd},server=on,wait=off"]
+        arguments += ["-machine", "xenfv", "-optical", "drive=virtual:a", *extra]
+        self.process = subprocess.Popen(
+            [f"{BUILD}/device-model", *arguments],
+            env={**os.environ, "XENOPTIC_QEMU": f"{DIR}/qemu"},
+            pass_fds=(fd, *pass_fds),
+        )
+        listener.close()
+        self.id = 0
+        self.client = socket.socket(socket.AF_UNIX)
+        self.client.connect(self.path)
+        self.answers = self.client.makefile("rb")
+        assert b"QMP" in self.answers.readline(), "no greeting"
+
+    def call(self, command, *fds, **arguments):
+        self.id += 1
+        text = json.dumps({"execute": command, "id": self.id, "arguments": arguments}).encode() + b"\r\n"
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.client.sendmsg([text[:10]], rights)
+        self.client.sendall(text[10:])
+        while True:
+            answer = json.loads(self.answers.readline())
+            if answer.get("id") == self.id:
+                return answer
+
+    def destroy(self):
+        self.answers.close()
+        self.client.close()
+        self.process.send_signal(signal.SIGHUP)
+        self.process.wait()
+        lbctl("destroy-domain", self.domid)
+
+
+def lbctl(*arguments):
+    run = subprocess.run([f"{BUILD}/tests/loopback/lbctl", *map(str, arguments)], stdout=subprocess.PIPE, text=True, check=True)
+    return run.stdout.strip()
+
+
+def pci(domid, register, size, value=None):
+    """Configuration space of the controller, by a virtual CPU."""
+    arguments = ["io", domid, 0, "pci-read" if value is None else "pci-write", BDF << 8 | register, size]
+    return lbctl(*arguments, *([] if value is None else [value]))
+
+
+def controllers(domid):
+    run = subprocess.run([f"{BUILD}/xenoptic", "list", "--json"], stdout=subprocess.PIPE, text=True, check=True)
+    return [g["state"] for g in json.loads(run.stdout)["guests"] if g["domid"] == domid]
+
+
+def save(guest, path):
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    assert "return" in guest.call("stop")
+    number = guest.call("add-fd", fd)["return"]["fdset-id"]
+    answer = guest.call("xen-save-devices-state", filename=f"/dev/fdset/{number}", live=False)
+    guest.call("remove-fd", **{"fdset-id": number})
+    os.close(fd)
+    return answer
+
+
+def main():
+    with open(f"{DIR}/qemu", "w", encoding="utf-8") as f:
+        f.write(f'#!/bin/sh\nexec {sys.executable} {__file__} qemu "$@"\n')
+    os.chmod(f"{DIR}/qemu", 0o755)
+
+    first = Libxl("first")
+    assert controllers(first.domid) == ["serving"], controllers(first.domid)
+    assert "return" in first.call("qmp_capabilities")
+    assert first.call("bogus")["error"]["desc"] == "no"
+    pci(first.domid, 0x24, 4, ABAR)
+    pci(first.domid, 4, 2, 6)
+    before = pci(first.domid, 0x24, 4)
+
+    # A save that fails: the guest goes on.
+    assert "return" in save(first, f"{DIR}/saved"), "save"
+    assert "return" in first.call("cont")
+    assert pci(first.domid, 0x24, 4) == before
+    # And one that does not.
+    assert "return" in save(first, f"{DIR}/saved"), "save"
+    state = open(f"{DIR}/saved", "rb").read()
+    assert state.startswith(b"QEMUSTATE") and state[-16:-8] == b"XOPTICAL", state
+    first.destroy()
+
+    fd = os.open(f"{DIR}/saved", os.O_RDONLY)
+    second = Libxl("second", "-incoming", f"fd:{fd}", pass_fds=(fd,))
+    assert controllers(second.domid) == ["serving"], controllers(second.domid)
+    assert pci(second.domid, 0x24, 4) == before, "the base address is not as it was saved"
+    assert "return" in second.call("cont")
+    second.destroy()
+
+    # A damaged state keeps the guest from starting.
+    with open(f"{DIR}/saved", "r+b") as f:
+        f.seek(-8, os.SEEK_END)
+        f.write(b"\x09")
+    fd = os.open(f"{DIR}/saved", os.O_RDONLY)
+    try:
+        Libxl("third", "-incoming", f"fd:{fd}", pass_fds=(fd,))
+        sys.exit("a damaged state was taken")
+    except OSError:
+        pass
+    except AssertionError as reason:
+        assert "no greeting" in str(reason)
+
+
+if len(sys.argv) > 1 and sys.argv[1] == "qemu":
+    qemu()
+else:
+    main()
