@@ -60,6 +60,22 @@ def kernel_module(into, work):
     shutil.copy(folder / "xen-cdfront.ko", into)
 
 
+# GRUB for El Torito, with what the tests' menus use; nothing is loaded from the disc.
+GRUB_MODULES = "biosdisk iso9660 linux normal configfile echo search serial terminal ls cat test halt sleep ahci ata".split()
+
+
+def grub(path):
+    """GRUB's boot image for the tests' ISOs, if GRUB is installed; without it they are skipped."""
+    modules = "/usr/lib/grub/i386-pc"
+    if not shutil.which("grub-mkimage") or not os.path.isdir(modules):
+        return
+    config = path.with_suffix(".cfg")
+    config.write_text("search --set=root --file /boot/grub/grub.cfg\nset prefix=($root)/boot/grub\n")
+    command = ["grub-mkimage", "-O", "i386-pc-eltorito", "-d", modules, "-p", "/boot/grub", "-c", config, "-o", path]
+    subprocess.run(command + GRUB_MODULES, check=True)
+    config.unlink()
+
+
 def collect(root, staged, initrd):
     """The folder that Dom0 gets: start, lib.sh, the tests and what they need."""
     root.mkdir()
@@ -70,6 +86,7 @@ def collect(root, staged, initrd):
     for tool in TOOLS:
         source = HERE / "tools" / (tool + ".c")
         subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-o", root / "bin" / tool, source], check=True)
+    grub(root / "bin" / "eltorito.img")
     if staged:
         shutil.copy(staged, root / "stage.tar")
         kernel_module(root / "bin", staged.parent)

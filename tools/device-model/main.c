@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,7 @@ int main(int argc, char **argv)
 		xo_dm_arguments_fini(&arguments);
 		return EXIT_FAILURE;
 	}
+	arguments.qemu[0] = (char *)(uintptr_t)qemu; /* it finds its files by that */
 	execv(qemu, arguments.qemu);
 	fprintf(stderr, "device-model: %s: %s\n", qemu, strerror(errno));
 	xo_dm_arguments_fini(&arguments);
