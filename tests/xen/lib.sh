@@ -306,7 +306,7 @@ hvm_start() {
 	XO_GUESTS+=(h1)
 	xl create -q h1.cfg
 	xenoptic list
-	guest_console h1 600
+	guest_console h1 900
 	hvm_modules
 	guest_drive h1
 	cmp <(guest h1 'dd if=/dev/sr0 bs=64k count=16 2>/dev/null') <(dd if=boot.iso bs=64k count=16 2>/dev/null)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: an HVM guest boots an ISO by SeaBIOS and GRUB from an AHCI drive; Linux' ahci drives it; xorriso burns, Dom0 compares
-# time: 1200
+# time: 1500
 
 hvm_start ahci
 guest h1 'dmesg | grep -E "ahci|ata[0-9]|sr0|scsi"'
