@@ -5,7 +5,7 @@
 
 hvm_start ahci
 guest h1 'dmesg | grep -E "ahci|ata[0-9]|sr0|scsi"'
-guest h1 'basename "$(readlink /sys/block/sr0/device/../../../../../driver)"' | tee driver
+guest h1 'basename "$(readlink /sys/block/sr0/device/../../../../driver)"' | tee driver
 grep -qx ahci driver
 hvm_burn
 hvm_clean_dmesg
