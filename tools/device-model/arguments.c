@@ -11,7 +11,7 @@
 /* "-optical" as xl passes it on, or with two dashes as QEMU takes its own options. */
 static bool is_option(const char *argument, const char *name)
 {
-	if (*argument++ != '-')
+	if (!argument || *argument++ != '-')
 		return false;
 	if (*argument == '-')
 		argument++;
