@@ -4,6 +4,7 @@
 # through these functions is ended afterwards, so that the next test on a real Dom0 finds nothing.
 
 XO_BIN=$XO_ROOT/bin
+XO_GUEST_ROOT=${XO_GUEST_ROOT:-/dev/vdc}
 XO_GUESTS=()
 XO_UNDO=()
 XO_ENV=()
@@ -11,6 +12,8 @@ XO_ENV=()
 note() { echo "   $*"; }
 fail() { echo "FAIL: $*" >&2; exit 1; }
 skip() { echo "skip: $*"; exit 77; }
+# not COMMAND…: it must fail (`! command` would not end the test).
+not() { if "$@"; then fail "this must not succeed: $*"; fi; }
 undo() { XO_UNDO+=("$*"); }
 
 # wait_until SECONDS COMMAND…: try until it succeeds.
@@ -35,6 +38,7 @@ lib_cleanup() {
 # --- guests -----------------------------------------------------------------------------------------------------------
 
 # guest_config NAME pv|pvh|hvm [LINE…]: write NAME.cfg: the stock guest with further lines of xl's configuration.
+# GUEST_MEMORY, GUEST_ROOT and GUEST_DISKS (", \"…\"") change its memory, root and add disks.
 guest_config() {
 	local name=$1 type=$2 disk=xvda
 	shift 2
@@ -45,10 +49,10 @@ guest_config() {
 		kernel = "${XO_KERNEL:-$(echo /boot/vmlinuz-*-amd64)}"
 		ramdisk = "${XO_INITRD:-$XO_ROOT/initrd}"
 		extra = "console=hvc0 tsc=nowatchdog xo.role=guest xo.disk=/dev/$disk xo.init=/usr/lib/xenoptic-test/init"
-		memory = 256
+		memory = ${GUEST_MEMORY:-256}
 		vcpus = 1
 		on_crash = "preserve"
-		disk = [ "format=raw,vdev=$disk,access=ro,target=${XO_GUEST_ROOT:-/dev/vdc}" ]
+		disk = [ "format=raw,vdev=$disk,access=ro,target=${GUEST_ROOT:-$XO_GUEST_ROOT}" ${GUEST_DISKS-} ]
 	END
 	[ "$type" != hvm ] || echo 'tsc_mode = "native"' >>"$name.cfg"
 	[ $# = 0 ] || printf '%s\n' "$@" >>"$name.cfg"
@@ -163,7 +167,7 @@ tgt_insert() {
 
 tgt_reload() {
 	tgt_eject "$1"
-	! blockdev --getsize64 "$(tgt_find "$1")" 2>/dev/null || fail "the empty drive was opened"
+	not blockdev --getsize64 "$(tgt_find "$1")" 2>/dev/null
 	tgt_insert "$1"
 }
 
@@ -192,7 +196,7 @@ xenoptic_install() {
 	ldconfig
 	systemd-sysusers
 	id -u xenoptic >/dev/null 2>&1 || useradd -r -s /usr/sbin/nologin xenoptic
-	systemctl daemon-reload
+	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 }
 
 # xenoptic_start [CONFIGURATION-LINE…]: install, start the daemon, wait until it answers.
@@ -206,8 +210,14 @@ xenoptic_start() {
 	undo xenoptic_stop
 }
 
+# The systemd unit where it is installed (not in a driver domain's plain guest), with XO_ENV in its environment.
 xenoptic_restart() {
-	if [ -e /usr/lib/systemd/system/xenopticd.service ]; then
+	local drop=/run/systemd/system/xenopticd.service.d
+	if xenoptic_unit; then
+		mkdir -p "$drop"
+		printf '[Service]\nExecStart=\nExecStart=/usr/sbin/xenopticd --log 7\n' >"$drop/test.conf"
+		[ ${#XO_ENV[@]} = 0 ] || printf 'Environment="%s"\n' "${XO_ENV[@]}" >>"$drop/test.conf"
+		systemctl daemon-reload
 		systemctl restart xenopticd
 	else
 		! pidof xenopticd >/dev/null || { kill "$(pidof xenopticd)"; wait_until 10 eval '! pidof xenopticd'; }
@@ -215,17 +225,25 @@ xenoptic_restart() {
 		env "${XO_ENV[@]}" xenopticd --log 7 >>"$XO_LOGS/xenopticd.log" 2>&1 </dev/null &
 		disown
 	fi
-	wait_until 30 xenoptic list || fail "xenopticd does not answer"
+	wait_until 30 xenoptic list || { xenoptic_log | tail -n 20; fail "xenopticd does not answer"; }
 }
 
-xenoptic_stop() { xenoptic shutdown || kill "$(pidof xenopticd)"; }
+xenoptic_unit() { [ -d /run/systemd/system ] && [ -e /usr/lib/systemd/system/xenopticd.service ]; }
 
-# xenoptic_strace PROGRAM: for looking into a failure: the worker runs under strace; its calls are among the logs.
-xenoptic_strace() {
-	local program=/usr/libexec/xenoptic/$1
-	mv "$program" "$program.real"
-	printf '#!/bin/sh\nexec strace -f -tt -o "%s/strace-%s.$$" "%s.real" "$@"\n' "$XO_LOGS" "$1" "$program" >"$program"
-	chmod 755 "$program"
+# kill -9 of the daemon, and its successor.
+xenoptic_kill() {
+	kill -9 "$(pidof xenopticd)"
+	xenoptic_unit || xenoptic_restart
+	wait_until 30 xenoptic list || fail "xenopticd does not come back"
+}
+
+# What daemon and workers have logged.
+xenoptic_log() {
+	if xenoptic_unit; then
+		journalctl -b -u xenopticd -o cat --no-pager
+	else
+		cat "$XO_LOGS/xenopticd.log"
+	fi
 }
 
 # xenoptic_env NAME=VALUE…: start the daemon again with this in its environment and its workers'.
@@ -246,6 +264,9 @@ guest_iso() {
 # begins_with_iso FILE: it begins with the guest's image.
 begins_with_iso() { [ "$(head -c "$ISO_SIZE" "$1" | sha256sum)" = "$ISO_SUM  -" ]; }
 
+# blocks NAME FILE: a sum for each 32 KiB of it, to see where two differ.
+blocks() { guest "$1" "head -c $ISO_SIZE $2 | split -b 32768 --filter=md5sum"; }
+
 # The guest's own program burns its image.
 guest_burn() { guest "$1" 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1' | tr '\r' '\n' | grep -v UPDATE; }
 
@@ -254,6 +275,12 @@ burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
 
 # Nothing of ours is left in xenstore.
 no_nodes() { ! xenstore-ls -f | grep -E '/(backend/optical/|device/vscsi|device/vcd)'; }
+
+# No message of the guest's kernel about errors, but what Dom0's says as well when a blank disc is read.
+no_errors() {
+	not grep -iE 'error|abort|timed out|failed|reset|offline|hung' <(guest "$1" dmesg | grep -vE \
+		'tag#.* (FAILED Result: hostbyte=DID_OK|Sense Key : Illegal|Add. Sense: Logical block address out|CDB: Read)|critical target error, dev sr0, sector 0 ')
+}
 
 # The drive is nobody's: free and its door unlocked.
 drive_free() { xenoptic list | grep -E "^$DRIVE +unused"; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: xenoptic attach: a stock PV guest burns on Dom0's drive and reads it back; detach
-# time: 600
+# time: 500
 
 tgt_drive 1
 xenoptic_start

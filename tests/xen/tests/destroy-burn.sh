@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: xl destroy in mid-burn: no zombie, no node, the drive unlocked and burning for the next guest
-# time: 600
+# time: 500
 
 tgt_drive 1
 xenoptic_start
@@ -18,8 +18,8 @@ xenoptic list
 wait_until 20 guest_gone g1
 wait_until 20 no_nodes
 wait_until 30 drive_free
-ps -ef | grep '[x]enoptic-ring' && fail 'a ring worker is left'
-! begins_with_iso "$DRIVE_DISC"
+not pgrep -f xenoptic-ring
+not begins_with_iso "$DRIVE_DISC"
 # The door opens, and a new disc burns in the next guest.
 eject "$DRIVE"
 tgtimg --op new --device-type cd --type dvd+r --file "$PWD/second.img" >/dev/null

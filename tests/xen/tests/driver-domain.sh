@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: the drive in a driver domain: the guest burns there, Dom0's daemon has the toolstack's role only
+# time: 500
+
+# A DomU with Dom0's packages, the burner of tgt and the build; only the testbed has the disks for it.
+[ -z "${XO_HERE-}" ] || skip "the driver domain is made from the testbed's own disks"
+GUEST_MEMORY=512 GUEST_ROOT=/dev/vda GUEST_DISKS=', "format=raw,vdev=xvdb,access=ro,target=/dev/vdb"' guest_start dd pv
+guest dd 'set -e
+mkdir -p /test /lib/modules; tar -C /test -xf /dev/xvdb
+modprobe -a xen-evtchn xen-gntdev
+ip link set lo up
+tgtd; mkdir -p /run/lock /etc/iscsi; modprobe iscsi_tcp
+[ -e /etc/iscsi/initiatorname.iscsi ] && grep -q ^Init /etc/iscsi/initiatorname.iscsi || echo InitiatorName=iqn.2000-01.test:dd >/etc/iscsi/initiatorname.iscsi
+iscsid
+cd /root
+export XO_ROOT=/test XO_LOGS=/root XO_DRIVER_DOMAIN=1
+. /test/lib.sh
+tgt_drive 1
+xenoptic_install
+echo "$DRIVE $DRIVE_DISC" >/root/drive
+xenopticd --no-toolstack --log 7 >/root/xenopticd.log 2>&1 </dev/null &
+wait_until 20 xenoptic list
+xenoptic list'
+read -r drive disc < <(guest dd 'cat /root/drive')
+
+xenoptic_start '[xenopticd]' 'backend = no'
+guest_start g1 pv
+xenoptic attach g1 "drive=$drive" backend=dd || { guest dd 'cat /root/xenopticd.log'; fail attach; }
+guest_drive g1
+xenoptic list
+guest dd 'xenoptic list'
+guest_iso g1 3 5
+guest_burn g1
+guest dd "head -c $ISO_SIZE $disc | sha256sum" | tee sum
+grep -q "$ISO_SUM" sum || { blocks dd "$disc" >there; blocks g1 /tmp/in.iso >here; diff here there; }
+xenoptic detach g1
+wait_until 20 guest dd "xenoptic list | grep -E '^$drive +unused'"
+guest_destroy g1
+guest dd 'cat /root/xenopticd.log'
+no_nodes
+guest_destroy dd
