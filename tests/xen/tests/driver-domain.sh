@@ -6,6 +6,7 @@
 # A DomU with Dom0's packages, the burner of tgt and the build; only the testbed has the disks for it.
 [ -z "${XO_HERE-}" ] || skip "the driver domain is made from the testbed's own disks"
 GUEST_MEMORY=512 GUEST_ROOT=/dev/vda GUEST_DISKS=', "format=raw,vdev=xvdb,access=ro,target=/dev/vdb"' guest_start dd pv
+# shellcheck disable=SC2016 # the guest's variables
 guest dd 'set -e
 mkdir -p /test /lib/modules; tar -C /test -xf /dev/xvdb
 modprobe -a xen-evtchn xen-gntdev

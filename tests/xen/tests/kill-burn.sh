@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # lib.sh's variables
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: ring, drive process and launcher killed in mid-burn on tgt's drive: the guest sees nothing, the disc is equal
 # time: 500
