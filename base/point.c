@@ -13,6 +13,7 @@
 uint64_t *xo_point_hits;
 
 static uint64_t own_hits[XO_LEDGER_POINTS_MAX];
+static const char *const *point_names;
 static struct {
 	unsigned int point;
 	uint64_t pass;
@@ -57,6 +58,7 @@ int xo_point_init(const char *const *names, size_t count, struct xo_ledger *ledg
 	const char *text = getenv("XENOPTIC_KILL");
 
 	xo_point_hits = NULL;
+	point_names = names;
 	kill_count = 0;
 	if (count > XO_LEDGER_POINTS_MAX)
 		return -EINVAL;
@@ -77,7 +79,10 @@ void xo_point_pass(unsigned int point)
 {
 	uint64_t pass = __atomic_add_fetch(&xo_point_hits[point], 1, __ATOMIC_SEQ_CST);
 
-	for (size_t i = 0; i < kill_count; i++)
-		if (kills[i].point == point && kills[i].pass == pass)
-			__builtin_trap(); /* no system call, so no filter can stop it */
+	for (size_t i = 0; i < kill_count; i++) {
+		if (kills[i].point != point || kills[i].pass != pass)
+			continue;
+		xo_notice("dies at %s, pass %llu", point_names[point], (unsigned long long)pass);
+		__builtin_trap(); /* no system call, so no filter can stop it */
+	}
 }

@@ -146,6 +146,8 @@ static void removed(void *priv, const json_t *data, const char *error_class, con
 		return;
 	}
 	attachment = reference_take(priv);
+	if (attachment && attachment->again)
+		xo_drive_linger(drive);
 	if (attachment)
 		xo_attachment_finish(attachment, XO_DETACHED, NULL);
 	xo_drive_advance(drive);
@@ -182,8 +184,7 @@ void xo_attachment_drop(struct xo_attachment *attachment, bool again)
 
 	if (attachment->state == XO_ATTACHMENT_LEAVING)
 		return;
-	if (again)
-		xo_drive_linger(drive);
+	attachment->again = again;
 	if (process_knows(attachment)) {
 		send_remove(attachment);
 		return;
@@ -400,10 +401,13 @@ void xo_drives_settle(struct xo_drives *drives)
 			next = LIST_NEXT(attachment, entry);
 			if (attachment->callback || attachment->state != XO_ATTACHMENT_HELD)
 				continue;
-			xo_notice("drive %s: link %u of %s has no owner any more", drive->name,
-				  attachment->id, attachment->name);
+			/* Its guest was not connected and gets another, or is gone. */
+			xo_info("drive %s: link %u of %s has no owner any more", drive->name,
+				attachment->id, attachment->name);
+			attachment->again = true;
 			send_remove(attachment);
 		}
+		xo_drive_linger(drive); /* devices that waited attach in a moment */
 		xo_drive_advance(drive);
 	}
 }

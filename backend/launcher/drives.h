@@ -97,6 +97,7 @@ struct xo_attachment {
 	char uuid[40];
 	char path[8];
 	bool read_only;
+	bool again; /* a successor comes when it has left */
 	uint32_t slots;
 	uint32_t slot_size;
 	int client_fd;

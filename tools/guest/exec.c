@@ -37,6 +37,8 @@ struct executor {
 	const struct guest_options *options;
 	struct xo_exec_server *server;
 	STAILQ_HEAD(, waiting) queue;
+	const char *count_path; /* NULL: nobody wants to know */
+	unsigned long long submitted, answered, failed;
 };
 
 static struct executor executor; /* one in a process; `done` has no other way to the queue */
@@ -55,6 +57,8 @@ static void command_done(struct xo_front_command *done)
 	struct xo_exec_command *command = done->priv;
 	uint32_t moved = done->length - done->residual;
 
+	executor.answered++;
+	executor.failed += done->transport != XO_TRANSPORT_OK;
 	command->status = done->status;
 	command->transport = done->transport;
 	command->sense_length = done->sense_length;
@@ -94,6 +98,8 @@ static bool start(struct xo_exec_command *from)
 	if (xo_front_submit(command) < 0) {
 		xo_front_give(command);
 		fail(from, XO_TRANSPORT_ERROR);
+	} else {
+		executor.submitted++;
 	}
 	return true;
 }
@@ -226,6 +232,19 @@ static void settle(void)
 	(void)drive_try(&executor.drive, &packet, &outcome);
 }
 
+/* Commands that went to the ring, answers, and those of them without a SCSI status. */
+static void write_count(void)
+{
+	FILE *f = executor.count_path ? fopen(executor.count_path, "we") : NULL;
+
+	if (executor.count_path && !f)
+		guest_say("%s: %s", executor.count_path, strerror(errno));
+	if (!f)
+		return;
+	fprintf(f, "%llu %llu %llu\n", executor.submitted, executor.answered, executor.failed);
+	fclose(f);
+}
+
 static int execute(const struct guest_options *options, const char *device, char *const argv[])
 {
 	static const struct xo_exec_ops ops = { .submit = submit };
@@ -252,6 +271,7 @@ static int execute(const struct guest_options *options, const char *device, char
 		r = start_program(device, argv);
 	}
 	drive_close(&executor.drive); /* completes what is still in flight */
+	write_count();
 	xo_exec_server_free(executor.server);
 	return r;
 }
@@ -266,14 +286,21 @@ static bool valid_device(const char *device)
 
 static int run(const struct guest_options *options, int argc, char *argv[])
 {
-	static const struct option known[] = { { "as", required_argument, NULL, 'a' }, { 0 } };
+	static const struct option known[] = {
+		{ "as", required_argument, NULL, 'a' },
+		{ "count", required_argument, NULL, 'c' },
+		{ 0 },
+	};
 	const char *device = "/dev/sr0";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+a:", known, NULL)) != -1) {
-		if (c != 'a')
+		if (c == 'a')
+			device = optarg;
+		else if (c == 'c')
+			executor.count_path = optarg;
+		else
 			return guest_usage(&guest_exec);
-		device = optarg;
 	}
 	if (optind == argc || !valid_device(device))
 		return guest_usage(&guest_exec);
@@ -282,9 +309,11 @@ static int run(const struct guest_options *options, int argc, char *argv[])
 
 const struct guest_command guest_exec = {
 	.name = "exec",
-	.arguments = "[--as /dev/srN] [--] PROGRAM …",
+	.arguments = "[--as /dev/srN] [--count FILE] [--] PROGRAM …",
 	.summary = "a program that uses /dev/sr0",
 	.help = "  -a, --as /dev/srN  the name by which the program finds the drive (/dev/sr0)\n"
+		"  -c, --count FILE   writes how many commands were given, answered, and failed\n"
+		"                     on the way, to FILE\n"
 		"Exit status: the program's; 125 no device, 126 and 127 no such program.\n",
 	.run = run,
 };

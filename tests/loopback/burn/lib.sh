@@ -41,9 +41,16 @@ xenoptic() {
 	"$top_builddir/xenoptic" "$@"
 }
 
-# The drive's process is asked.
+# The drive's process is asked, as often as it takes until launcher and process are there.
 burn_query() {
-	xenoptic control query-drives | jq -r ".drives[] | select(.drive == \"virtual:burner\") | $1"
+	local answer
+	for _ in {1..500}; do
+		answer=$(xenoptic control query-drives 2>/dev/null |
+			jq -r ".drives[] | select(.drive == \"virtual:burner\") | $1 // empty")
+		[ -n "$answer" ] && echo "$answer" && return
+		sleep 0.02
+	done
+	lb_fail "the drive does not say $1"
 }
 
 burn_stop() {
@@ -68,7 +75,8 @@ burn_guest() {
 }
 
 burn_exec() {
-	lb_as "$burn_domid" timeout "${burn_timeout:-300}" "$top_builddir/xenoptic-guest" exec -- "$@"
+	lb_as "$burn_domid" timeout "${burn_timeout:-300}" "$top_builddir/xenoptic-guest" exec \
+		--count "$lb_dir/count" -- "$@"
 }
 
 # What the description says, jq's way.
