@@ -83,7 +83,5 @@ TESTS += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/
 EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh tests/loopback/burn/lib.sh
 
 # Burning through the whole chain.
-TESTS += tests/loopback/burn.sh tests/loopback/guest-programs.sh
-EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/burn/lib.sh
 TESTS += tests/loopback/kill.sh
 EXTRA_DIST += tests/loopback/kill.sh
