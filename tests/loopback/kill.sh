@@ -92,6 +92,7 @@ begin() {
 	} >"$conf"
 	shift
 	# shellcheck disable=SC2163 # NAME=VALUE
+	# shellcheck disable=SC2163 # NAME=VALUE
 	[ $# = 0 ] || export "$@"
 	burn_start --log 6 --config "$conf"
 	unset XENOPTIC_KILL
