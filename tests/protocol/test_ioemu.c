@@ -307,7 +307,7 @@ static bool ahci_done(struct worker *w)
 	return !get(w, PORT + 0x38);
 }
 
-static void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
+static void ahci_prepare(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
 {
 	uint8_t *table = ram(w, TABLE, 0x100);
 	uint8_t *header = ram(w, LIST, 32);
@@ -319,6 +319,11 @@ static void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint3
 	xo_put_le32(table + 0x8c, bytes - 1);
 	xo_put_le32(header, 0x10025u | (write ? 0x40 : 0));
 	xo_put_le32(header + 8, TABLE);
+}
+
+static void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
+{
+	ahci_prepare(w, cdb, write, bytes);
 	set(w, PORT + 0x38, 1);
 	wait_for(w, ahci_done);
 	set(w, PORT + 0x10, 0xffffffff);
@@ -481,15 +486,26 @@ static void killed_at_seeded_counts(void **state)
 static void one_exit_starts_an_ahci_command(void **state)
 {
 	struct worker *w = worker_new("ahci");
+	unsigned int executed;
 	uint64_t before;
 	uint8_t cdb[12];
 
 	(void)state;
 	session(w);
 	block_cdb(cdb, 0x28, 3);
+	ahci_prepare(w, cdb, false, BYTES);
+	executed = w->executed;
 	before = lb_vcpu_exits(w->cpu);
-	set(w, PORT + 0x38, 0); /* nothing issued: just an exit */
+	set(w, PORT + 0x38, 1);
+	for (int i = 0; i < 4000 && !lb_guest_intx(w->guest, DEVICE, 0); i++) {
+		drive_serve(w);
+		usleep(500);
+	}
+	/* The doorbell alone: the drive has done it, the data and the interrupt are there. */
 	assert_int_equal(lb_vcpu_exits(w->cpu) - before, 1);
+	assert_int_equal(w->executed - executed, 1);
+	assert_true(lb_guest_intx(w->guest, DEVICE, 0));
+	assert_memory_equal(ram(w, BUFFER, BYTES), w->disc + 3 * 2048, BYTES);
 	worker_free(w);
 }
 
