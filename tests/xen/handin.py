@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,9 @@ def collect(root, staged, initrd):
     for name in ("start", "lib.sh"):
         shutil.copy(HERE / name, root)
     shutil.copytree(HERE / "tests", root / "tests")
+    shutil.copytree(TOP / "tests" / "burn", root / "burn")
+    if os.environ.get("XO_FULL"):
+        (root / "environment").write_text("export XO_FULL=%s\n" % shlex.quote(os.environ["XO_FULL"]))
     (root / "bin").mkdir()
     for tool in TOOLS:
         source = HERE / "tools" / (tool + ".c")

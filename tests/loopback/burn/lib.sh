@@ -4,6 +4,8 @@
 # in it (xenoptic-guest exec), and comparisons by other programs on the host.
 
 . "${top_srcdir:?}/tests/loopback/lib.sh"
+burn_tests=$top_srcdir/tests/burn
+. "$burn_tests/matrix.sh"
 
 # burn_start [xenopticd's options]: daemon, guest with virtual:burner; $burn_domid.
 burn_start() {
@@ -18,6 +20,7 @@ burn_start() {
 	burn_daemon
 	xenoptic attach guest drive=virtual:burner >/dev/null || lb_fail "attach"
 	burn_count=0
+	burn_dir=$lb_dir burn_material=$lb_dir burn_tmp=$lb_dir # of the table's; see matrix.sh
 }
 
 # The daemon in the background; again after it was killed.
@@ -74,37 +77,13 @@ burn_guest() {
 	burn_exec "$@" >"$lb_dir/program.log" 2>&1
 }
 
+burn_text() {
+	burn_guest sh -c "$1"
+}
+
 burn_exec() {
 	lb_as "$burn_domid" timeout "${burn_timeout:-300}" "$top_builddir/xenoptic-guest" exec \
 		--count "$lb_dir/count" -- "$@"
-}
-
-# What the description says, jq's way.
-burn_description() {
-	jq -r "$1" "$burn_disc.json"
-}
-
-# burn_same_iso ISO [LBA]: the disc holds it there, says cmp, and isoinfo finds the same files.
-burn_same_iso() {
-	local iso=$1 lba=${2:-0} size
-	size=$(stat -c %s "$iso")
-	cmp -n "$size" -i "$((lba * 2048)):0" "$burn_disc" "$iso" || return 1
-	diff <(isoinfo -R -l -i "$iso") <(isoinfo -R -l -i "$burn_disc" -N "$lba" 2>/dev/null || true) >/dev/null ||
-		[ "$lba" != 0 ] || return 1
-}
-
-# burn_same_audio N FILE: the samples of track N, with the end of it that is the next track's pregap,
-# are the raw file's, padded with silence to whole sectors (and to four seconds).
-burn_same_audio() {
-	local begin end pcm
-	begin=$(burn_description ".tracks[$1 - 1] | .offset + .stored_pregap * 2352")
-	end=$(burn_description "(.tracks[$1] | if . and .stored_pregap > 0 then . else null end) as \$next |
-		if \$next then \$next.offset + \$next.stored_pregap * 2352
-		else .tracks[$1 - 1] | .offset + (.stored_pregap + .size) * 2352 end")
-	pcm=$(stat -c %s "$2")
-	cmp -n "$pcm" -i "$begin:0" "$burn_disc" "$2" || return 1
-	[ $((end - begin - pcm)) -ge 0 ] &&
-		{ [ $((end - begin - pcm)) -lt 2352 ] || [ $((end - begin)) -eq $((300 * 2352)) ]; }
 }
 
 # A tree and an ISO of it: $lb_dir/tree, $lb_dir/iso; the content is the same each time.
