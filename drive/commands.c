@@ -404,6 +404,15 @@ static void device_finish(struct xo_drive *drive, struct xo_control_job *job)
 	xo_control_reply(drive, job->id, NULL, -1);
 }
 
+/* At once, also while a command runs. */
+static void watch_commands(struct xo_control_call *call)
+{
+	xo_trace_watch(call->drive->trace, call->fd_count ? call->fds[0] : -1);
+	if (call->fd_count)
+		call->fds[0] = -1;
+	xo_control_reply(call->drive, call->id, NULL, -1);
+}
+
 static void query_commands(struct xo_control_call *call);
 
 /* All links go; then this waits behind the undoing. */
@@ -440,6 +449,7 @@ static const struct xo_control_command commands[] = {
 	{ XO_DRIVE_QUERY_DESCRIPTION, 0, 0, .applies = on_burner, .run = description_run,
 	  .finish = description_finish },
 	{ XO_DRIVE_DEVICE, 1, 1, .applies = on_device, .run = device_run, .finish = device_finish },
+	{ XO_DRIVE_TRACE, 0, 1, .handle = watch_commands },
 	{ XO_DRIVE_QUERY_COMMANDS, 0, 0, .handle = query_commands },
 	{ XO_DRIVE_SHUTDOWN, 0, 0, .applies = shutdown_applies, .run = shutdown_run,
 	  .finish = shutdown_finish },

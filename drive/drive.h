@@ -128,6 +128,7 @@ struct xo_drive {
 	struct xo_unit *handover;
 	struct xo_unit *split;
 	struct xo_unit *policy;
+	struct xo_unit *trace;
 	struct xo_unit *bottom;
 
 	struct xo_drive_link links[XO_DRIVE_LINKS_MAX];

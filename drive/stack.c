@@ -147,8 +147,9 @@ static int filters_new(struct xo_drive *drive)
 	if (!r)
 		r = xo_policy_new(top, *top, &options->policy);
 	drive->policy = *top;
-	if (!r && options->trace)
-		r = xo_trace_new(top, *top, options->trace_fd);
+	if (!r)
+		r = xo_trace_new(top, *top, options->trace, options->trace_fd);
+	drive->trace = *top;
 	return r;
 }
 

@@ -38,8 +38,13 @@ void xo_unit_release_next(struct xo_unit *unit);
 /* Frees the unit and those below it. */
 void xo_unit_free(struct xo_unit *unit);
 
-/* One line per command to `fd`, or to the log at debug level if fd < 0. */
-int xo_trace_new(struct xo_unit **unit, struct xo_unit *next, int fd);
+/* One line per command, if `enabled`, to `fd`, or to the log at debug level if fd < 0. */
+int xo_trace_new(struct xo_unit **unit, struct xo_unit *next, bool enabled, int fd);
+/*
+ * From now on the lines go to `fd` as well (taken over; a pipe that does not block), until it is closed at the
+ * other end; instead of who watched before. -1: to nobody. From any thread.
+ */
+void xo_trace_watch(struct xo_unit *unit, int fd);
 
 /* What opcodes.def and mode=ro forbid. `policy` is copied. */
 int xo_policy_new(struct xo_unit **unit, struct xo_unit *next, const struct xo_policy *policy);

@@ -44,11 +44,11 @@ for program in xenoptic xenoptic-guest; do
 	while read -r subcommand arguments; do
 		lines=$((lines + 1))
 		mentions "$page" "$subcommand"
-		for option in $(grep -oE -e '--[a-z-]+' <<<"$arguments"); do
+		while read -r option; do
 			mentions "$page" "$option"
 			[ "$program" != xenoptic ] || grep -qF -e "$option" "$top_srcdir/tools/completion/xenoptic" ||
 				wrong "the completion does not know $subcommand $option"
-		done
+		done < <(grep -oE -e '--[a-z-]+' <<<"$arguments")
 		[ "$program" != xenoptic ] || grep -qw -e "$subcommand" "$top_srcdir/tools/completion/xenoptic" ||
 			wrong "the completion does not know $subcommand"
 	done < <(help "$program")

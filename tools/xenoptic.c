@@ -202,6 +202,33 @@ static int run_events(struct xo_cli *cli, int argc, char **argv)
 	return XO_EXIT_OK;
 }
 
+static int run_trace(struct xo_cli *cli, int argc, char **argv)
+{
+	bool json = take_flag(&argc, argv, "--json");
+	json_t *event;
+	int code;
+
+	if (argc != 1 || unknown_option(argc, argv))
+		return usage_error(find("trace"), NULL);
+	code = call(cli, "trace", json_pack("{s:s}", "drive", argv[0]));
+	if (code)
+		return code;
+	while ((event = xo_cli_event(cli))) {
+		const char *line =
+			json_string_value(json_object_get(json_object_get(event, "data"), "line"));
+
+		if (json)
+			json_dumpf(event, stdout, JSON_COMPACT);
+		else
+			fputs(line ? line : "", stdout);
+		putchar('\n');
+		fflush(stdout);
+		json_decref(event);
+	}
+	fprintf(stderr, "xenoptic: the daemon went away\n");
+	return XO_EXIT_NO_DAEMON;
+}
+
 static int run_control(struct xo_cli *cli, int argc, char **argv)
 {
 	json_t *arguments = argc == 2 ? json_loads(argv[1], 0, NULL) : json_object();
@@ -243,6 +270,8 @@ static const struct subcommand subcommands[] = {
 	  "insert DRIVE PATH [--read-only] | eject DRIVE [--force]",
 	  "makes a blank disc, tells what is on one, puts it into a virtual drive, opens the tray",
 	  run_disc },
+	{ "trace", "DRIVE [--json]", "the packet commands of a drive by name, as they end",
+	  run_trace },
 	{ "events", "", "prints what happens as JSON, a line each", run_events },
 	{ "control", "COMMAND [JSON]", "any command of the daemon's control socket", run_control },
 	{ "help", "", "this", run_help },

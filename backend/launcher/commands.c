@@ -13,6 +13,7 @@
 #include "migration.h"
 #include "options.h"
 #include "toolstack.h"
+#include "trace.h"
 
 static const char *text_argument(const json_t *arguments, const char *key)
 {
@@ -222,6 +223,14 @@ static void run_eject(void *priv, const json_t *arguments, struct xo_request *re
 	if (drive && xo_drive_eject(drive, flag_argument(arguments, "force"), pass_reply, request,
 				    error, sizeof(error)))
 		xo_request_error(request, "GenericError", "%s", error);
+}
+
+static void run_trace(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	struct xo_drive *drive = drive_argument(priv, arguments, request);
+
+	if (drive)
+		xo_trace_begin(drive, request);
 }
 
 static json_t *describe_worker(const struct xo_worker *worker)
@@ -466,6 +475,7 @@ const struct xo_server_command xo_launcher_commands[] = {
 	{ "list", run_list },
 	{ "insert", run_insert },
 	{ "eject", run_eject },
+	{ "trace", run_trace },
 	{ "query-drives", run_query_drives },
 	{ "query-guests", run_query_guests },
 	{ "query-workers", run_query_workers },

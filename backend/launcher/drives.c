@@ -16,6 +16,7 @@
 #include "base/worker.h"
 #include "drives_private.h"
 #include "process.h"
+#include "trace.h"
 
 #define RETRY_MS 250
 #define LINGER_MS 1000
@@ -75,6 +76,7 @@ void xo_drives_fini(struct xo_drives *drives)
 		struct xo_drive *drive = LIST_FIRST(&drives->list);
 
 		xo_drive_drop_orders(drive);
+		xo_trace_end(drive);
 		while (!LIST_EMPTY(&drive->links))
 			xo_attachment_free(LIST_FIRST(&drive->links));
 		xo_worker_free(drive->worker);
@@ -382,6 +384,7 @@ static void worker_started(struct xo_worker *worker)
 	struct xo_drive *drive = worker->priv;
 	struct xo_attachment *attachment;
 
+	xo_trace_started(drive);
 	if (drive->disc.path)
 		xo_drive_insert_disc(drive, worker->starts > 1, NULL, NULL);
 	LIST_FOREACH (attachment, &drive->links, entry)

@@ -21,6 +21,7 @@
 
 struct xo_drive;
 struct xo_attachment;
+struct xo_trace;
 
 struct xo_drives {
 	uv_loop_t *loop;
@@ -56,6 +57,7 @@ struct xo_drive {
 	uv_timer_t *timer; /* tries to open it again, or waits for who comes back */
 	bool lingering; /* somebody is about to attach again: not closed before the timer */
 	uint64_t opening_since; /* ns */
+	struct xo_trace *trace; /* who watches its commands; NULL: nobody */
 	json_t *lease; /* as the process told it last; NULL: none */
 };
 

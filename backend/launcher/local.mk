@@ -40,6 +40,7 @@ xenopticd_SOURCES = \
 	backend/launcher/state.c backend/launcher/state.h \
 	backend/launcher/store.c backend/launcher/store.h \
 	backend/launcher/toolstack.c backend/launcher/toolstack.h \
+	backend/launcher/trace.c backend/launcher/trace.h \
 	backend/launcher/tray.c backend/launcher/tray.h \
 	backend/launcher/unit.c \
 	backend/launcher/worker.c backend/launcher/worker.h backend/launcher/worker_private.h \

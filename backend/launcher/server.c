@@ -135,13 +135,28 @@ void xo_request_subscribe(struct xo_request *request)
 		client->events = true;
 }
 
+static json_t *event_message(const char *event, json_t *data)
+{
+	return json_pack("{s:s,s:o,s:I}", "event", event, "data", data ? data : json_object(),
+			 "timestamp", (json_int_t)time(NULL));
+}
+
+bool xo_server_event_to(struct xo_server *server, uint64_t client, const char *event, json_t *data)
+{
+	struct xo_client *to = client_find(server, client);
+
+	if (to)
+		client_send(to, event_message(event, data));
+	else
+		json_decref(data);
+	return to != NULL;
+}
+
 void xo_server_event(struct xo_server *server, const char *event, json_t *data)
 {
 	struct xo_client *client;
 	struct xo_client *next;
-	json_t *message =
-		json_pack("{s:s,s:o,s:I}", "event", event, "data", data ? data : json_object(),
-			  "timestamp", (json_int_t)time(NULL));
+	json_t *message = event_message(event, data);
 
 	for (client = LIST_FIRST(&server->clients); client; client = next) {
 		next = LIST_NEXT(client, entry);

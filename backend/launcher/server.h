@@ -12,6 +12,7 @@
 #define XO_BACKEND_SERVER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <uv.h>
@@ -56,6 +57,9 @@ void xo_request_error(struct xo_request *request, const char *error_class, const
 
 /* To every client that wants events; `data` is consumed. */
 void xo_server_event(struct xo_server *server, const char *event, json_t *data);
+
+/* To this client alone, whether it wants events or not. False: it has gone. */
+bool xo_server_event_to(struct xo_server *server, uint64_t client, const char *event, json_t *data);
 
 /* The client of this request gets events from now on. */
 void xo_request_subscribe(struct xo_request *request);

@@ -492,7 +492,7 @@ static void test_trace(void **state)
 	uint8_t cdb[10];
 
 	(void)state;
-	xo_trace_new(&top, top, fd);
+	xo_trace_new(&top, top, true, fd);
 	make_read10(cdb, 16, 1);
 	bottom.kcq[1] = XO_SENSE_NO_MEDIUM;
 	run(cdb, sizeof(cdb), XO_DIR_IN, 4096);

@@ -276,9 +276,11 @@ burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
 # Nothing of ours is left in xenstore.
 no_nodes() { ! xenstore-ls -f | grep -E '/(backend/optical/|device/vscsi|device/vcd)'; }
 
-# No message of the guest's kernel about errors, but what Dom0's says as well when a blank disc is read.
+# No message of the guest's kernel about errors, but what Dom0's says as well when a drive is new (once), and when a
+# blank disc is read.
 no_errors() {
-	not grep -iE 'error|abort|timed out|failed|reset|offline|hung' <(guest "$1" dmesg | grep -vE \
+	not grep -iE 'error|abort|timed out|failed|reset|offline|hung' <(guest "$1" dmesg |
+		sed '0,/sr .*: Power-on or device reset occurred/{//d}' | grep -vE \
 		'tag#.* (FAILED Result: hostbyte=DID_OK|Sense Key : Illegal|Add. Sense: Logical block address out|CDB: Read)|critical target error, dev sr0, sector 0 ')
 }
 

@@ -87,6 +87,9 @@
  * query-description (waits)	{}	burner only: {"disc": BOOL}, and if true 1 descriptor: the text
  * device (waits)	{"path": …, "max-transfer": BYTES, "max-segments": N}	1 descriptor
  *	The drive that was gone is back (or is another): links get DRIVE_BACK.
+ * trace		{}			0 or 1 descriptor: the write end of a pipe that does not block
+ *	A line for each command that has ended goes there, until its other end is closed or the next
+ *	"trace" comes (without a descriptor: to nobody). Lines that have no room are counted, not kept.
  * query-commands	{}			{"commands": ["add-link", …]}
  * shutdown (waits)	{}			{}; undoes what the holder left, saves the description, then the process ends.
  *
@@ -120,6 +123,7 @@
 #define XO_DRIVE_EJECT "eject"
 #define XO_DRIVE_QUERY_DESCRIPTION "query-description"
 #define XO_DRIVE_DEVICE "device"
+#define XO_DRIVE_TRACE "trace"
 #define XO_DRIVE_QUERY_COMMANDS "query-commands"
 #define XO_DRIVE_SHUTDOWN "shutdown"
 

@@ -2,6 +2,8 @@
 """What the launcher promises, one case each; see launcher.test."""
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -465,6 +467,57 @@ class Reviver:
         return self.died
 
 
+class Watcher:
+    """xenoptic trace: a line for each command."""
+
+    def __init__(self, daemon, drive):
+        self.process = subprocess.Popen(
+            [f"{BUILD}/xenoptic", "--socket", daemon.socket, "trace", drive], stdout=subprocess.PIPE, text=True
+        )
+
+    def line(self, word):
+        """The next line with this word in it."""
+        timer = threading.Timer(60, self.process.kill)
+        timer.start()
+        for line in self.process.stdout:
+            if word in line:
+                timer.cancel()
+                return line
+        raise Failure(f"no line with {word}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def commands_are_watched(daemon):
+    """From the first command on, past the end of a drive process, until the next watcher takes over."""
+    early = Watcher(daemon, "virtual:watched")
+    guest = Guest(daemon, drive="virtual:watched")
+    guest.frontend.connect()
+    guest.frontend.alive()
+    line = early.line("TEST_UNIT_READY")
+    check("cdb=000000000000" in line and f"guest={guest.name}" in line and "st=02" in line, line)
+    kill_and_wait(daemon.pid(*guest.disk))
+    guest.frontend.command(b"\x4e" + b"\0" * 9)  # STOP PLAY/SCAN
+    early.line("STOP_PLAY")
+    late = Watcher(daemon, "virtual:watched")
+    daemon.control("query-commands")
+    daemon.until(lambda: guest.frontend.command() and select.select([late.process.stdout], [], [], 0)[0])
+    late.line("TEST_UNIT_READY")
+    # A watcher that does not read holds nobody up: 4,000 lines are more than a pipe takes, or a socket.
+    os.kill(late.process.pid, signal.SIGSTOP)
+    for _ in range(4000):
+        guest.frontend.command()
+    os.kill(late.process.pid, signal.SIGCONT)
+    guest.frontend.command(b"\x4e" + b"\0" * 9)
+    for watcher in (early, late):
+        watcher.stop()
+    guest.frontend.alive()
+    check(daemon.cli("trace", "sr0").returncode == 1, "a name that is no drive's")
+    guest.destroy()
+
+
 ALLOWED_FDS = ("socket:", "/memfd:xenoptic-", "anon_inode:[event", "pipe:", "/dev/null")
 SYS_RAWIO = 1 << 17
 
@@ -564,6 +617,7 @@ SHARED = [
     detach_without_a_driver,
     workers_are_replaced,
     workers_are_shut_in,
+    commands_are_watched,
     quotas_are_survived,
     control_socket_is_strict,
 ]
