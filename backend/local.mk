@@ -24,4 +24,10 @@ xenoptic_ring_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENGNTTAB_CFLAGS) $(XENE
 xenoptic_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la \
 	$(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS)
 
+xolibexec_PROGRAMS += xenoptic-keeper
+xenoptic_keeper_SOURCES = backend/keeper.c
+xenoptic_keeper_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
+xenoptic_keeper_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+xenoptic_keeper_LDADD = base/libbase.la $(JANSSON_LIBS) $(SECCOMP_LIBS)
+
 include backend/launcher/local.mk

@@ -98,8 +98,7 @@ static void add_lun(struct xo_ring_worker *worker, const json_t *arguments, json
 	fds[0] = -1;
 	fds[1] = -1;
 	xo_ring_greet(&worker->ring, lun);
-	xo_control_return(XO_FD_CONTROL, id,
-			  json_pack("{s:i, s:i}", "fd", option.fd, "arena-fd", option.arena_fd));
+	xo_control_return(XO_FD_CONTROL, id, json_object());
 }
 
 static void remove_lun(struct xo_ring_worker *worker, const json_t *arguments, json_t *id, int *fds,
@@ -144,11 +143,9 @@ static json_t *describe_lun(struct xo_ring_worker *worker, const struct xo_ring_
 	char text[XO_LUN_TEXT_MAX];
 
 	xo_lun_text(text, lun->channel, lun->id, lun->lun);
-	return json_pack("{s:s, s:I, s:i, s:i, s:i, s:i, s:i}", "lun", text, "link",
-			 (json_int_t)lun->number, "fd", lun->link.fd, "arena-fd",
-			 lun->link.arena_fd, "slots", (int)lun->link.slots, "slot-size",
-			 (int)lun->link.slot_size, "in-flight",
-			 (int)xo_ring_lun_in_flight(&worker->ring, lun));
+	return json_pack("{s:s, s:I, s:i, s:i, s:i}", "lun", text, "link", (json_int_t)lun->number,
+			 "slots", (int)lun->link.slots, "slot-size", (int)lun->link.slot_size,
+			 "in-flight", (int)xo_ring_lun_in_flight(&worker->ring, lun));
 }
 
 static void query(struct xo_ring_worker *worker, const json_t *arguments, json_t *id, int *fds,
@@ -205,8 +202,8 @@ void xo_ring_control_ready(struct xo_watch *watch, uint32_t events)
 		execute(worker, message, fds, count);
 	else if (r == -EPROTO)
 		fail(NULL, "GenericError", "not a JSON object");
-	else if (r < 0) /* cannot be while we hold the escrow: nobody is there to ask us anything */
-		xo_loop_remove(worker->loop, watch);
+	else if (r < 0) /* launcher and keeper are gone: no successor of ours would find anything */
+		xo_loop_quit(worker->loop, 0);
 	if (r == 1) {
 		for (size_t i = 0; i < count; i++)
 			if (fds[i] >= 0)

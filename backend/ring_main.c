@@ -270,8 +270,8 @@ static int open_event_channel(struct xo_ring_worker *worker)
 /* Keeps what the command line names; what else was inherited is not ours. */
 static int close_strangers(const struct xo_ring_options *options)
 {
-	int keep[3 + 2 * XO_RING_LUNS_MAX] = { XO_FD_CONTROL, XO_FD_ESCROW, XO_FD_LEDGER };
-	size_t count = 3;
+	int keep[2 + 2 * XO_RING_LUNS_MAX] = { XO_FD_CONTROL, XO_FD_LEDGER };
+	size_t count = 2;
 
 	for (unsigned int i = 0; i < options->lun_count; i++) {
 		keep[count++] = options->luns[i].fd;

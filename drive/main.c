@@ -55,7 +55,10 @@ static int enter_sandbox(struct xo_drive *drive)
 static bool descriptors_there(const struct xo_drive_options *options)
 {
 	const int fds[] = {
-		XO_FD_CONTROL, XO_FD_ESCROW, XO_FD_LEDGER, options->device_fd, options->trace_fd,
+		XO_FD_CONTROL,
+		XO_FD_LEDGER,
+		options->device_fd,
+		options->trace_fd,
 	};
 
 	for (size_t i = 0; i < XO_ARRAY_SIZE(fds); i++)

@@ -15,8 +15,9 @@
 
 static const char usage[] =
 	"Usage: xenoptic-drive --name NAME (--device FD --path PATH | --burner) [OPTION…]\n"
-	"The process of one optical drive. xenopticd starts it, with descriptors 3 (control),\n"
-	"4 (escrow) and 5 (ledger).\n"
+	"The process of one optical drive. xenopticd starts it, with descriptors 3 (control) and "
+	"4\n"
+	"(ledger).\n"
 	"\n"
 	"  --name NAME          of the drive, for messages\n"
 	"  --device FD          a block device that takes SG_IO\n"

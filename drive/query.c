@@ -75,7 +75,7 @@ static json_t *query_links(const struct xo_drive *drive)
 			continue;
 		json_array_append_new(links,
 				      json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,"
-						"s:I,s:I,s:i,s:i}",
+						"s:I,s:I}",
 						"link", (json_int_t)record->id, "domid",
 						(json_int_t)record->domid, "name", record->name,
 						"uuid", record->uuid, "path", record->path, "mode",
@@ -86,8 +86,7 @@ static json_t *query_links(const struct xo_drive *drive)
 						(json_int_t)link->errors, "refused",
 						(json_int_t)link->refused, "open", link->open,
 						"slots", (json_int_t)record->slots, "slot-size",
-						(json_int_t)record->slot_size, "fd", link->link.fd,
-						"arena-fd", link->link.arena_fd));
+						(json_int_t)record->slot_size));
 	}
 	return links;
 }
@@ -125,7 +124,7 @@ json_t *xo_query(struct xo_drive *drive)
 
 	TAILQ_FOREACH (job, &drive->queue, entry)
 		queued++;
-	return json_pack("{s:s,s:s,s:s?,s:s,s:I,s:b,s:o,s:o,s:I,s:b,s:s,s:b,s:I,s:o,s:o,s:i,s:i}",
+	return json_pack("{s:s,s:s,s:s?,s:s,s:I,s:b,s:o,s:o,s:I,s:b,s:s,s:b,s:I,s:o,s:o,s:b}",
 			 "name", options->name, "bottom", options->burner ? "burner" : "device",
 			 "path", options->path, "mode", options->policy.read_only ? "ro" : "rw",
 			 "generation", (json_int_t)drive->ledger.header->generation, "ready",
@@ -133,7 +132,6 @@ json_t *xo_query(struct xo_drive *drive)
 			 query_running(drive), "queued", (json_int_t)queued, "write-session",
 			 xo_handover_writing(drive->record), "medium", medium_name(drive->medium),
 			 "gone", drive->gone, "max-transfer", (json_int_t)drive->max_transfer,
-			 "links", query_links(drive), "counters", query_counters(drive),
-			 "device-fd", options->burner ? -1 : xo_passthrough_fd(drive->bottom),
-			 "disc-fd", drive->disc_fd);
+			 "links", query_links(drive), "counters", query_counters(drive), "disc",
+			 drive->disc_fd >= 0);
 }

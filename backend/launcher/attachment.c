@@ -13,7 +13,6 @@
 #include "base/point.h"
 #include "drives_private.h"
 #include "points.h"
-#include "process.h"
 
 static void fd_close(int fd)
 {
@@ -21,9 +20,27 @@ static void fd_close(int fd)
 		close(fd);
 }
 
+/* As the keeper has them. */
+static void kept_names(const struct xo_attachment *attachment, struct xo_kept kept[3])
+{
+	static const char *const what[3] = { "client", "server", "arena" };
+
+	for (unsigned int i = 0; i < 3; i++)
+		snprintf(kept[i].name, sizeof(kept[i].name), "link %u %s", attachment->id, what[i]);
+	kept[0].fd = attachment->client_fd;
+	kept[1].fd = attachment->server_fd;
+	kept[2].fd = attachment->arena_fd;
+}
+
 void xo_attachment_free(struct xo_attachment *attachment)
 {
+	struct xo_workers *workers = attachment->drive->all->workers;
+	struct xo_kept kept[3];
+
 	LIST_REMOVE(attachment, entry);
+	workers->changed(workers);
+	kept_names(attachment, kept);
+	xo_keeper_drop(workers->keeper, kept, XO_ARRAY_SIZE(kept));
 	fd_close(attachment->client_fd);
 	fd_close(attachment->server_fd);
 	fd_close(attachment->arena_fd);
@@ -61,6 +78,7 @@ struct xo_attachment *xo_attachment_new(struct xo_drives *drives, const char *na
 {
 	struct xo_drive *drive = xo_drives_get(drives, name);
 	struct xo_attachment *attachment;
+	struct xo_kept kept[3];
 	int fds[2];
 
 	if (!drive || drives->next_link > XO_DRIVE_LINK_ID_MAX)
@@ -84,6 +102,8 @@ struct xo_attachment *xo_attachment_new(struct xo_drives *drives, const char *na
 	}
 	attachment->client_fd = fds[0];
 	attachment->server_fd = fds[1];
+	kept_names(attachment, kept);
+	xo_keeper_put(drives->workers->keeper, kept, XO_ARRAY_SIZE(kept));
 	drives->workers->changed(drives->workers); /* the number is used */
 	xo_point(XO_POINT_LINKED);
 	xo_drive_advance(drive);
@@ -160,6 +180,7 @@ static void send_remove(struct xo_attachment *attachment)
 	int r = -ENOMEM;
 
 	attachment->state = XO_ATTACHMENT_LEAVING;
+	drive->all->workers->changed(drive->all->workers);
 	if (reference)
 		r = xo_worker_command(drive->worker, XO_DRIVE_REMOVE_LINK,
 				      json_pack("{s:i,s:b}", "link", (int)attachment->id, "force",
@@ -248,6 +269,7 @@ static void offered(void *priv, const json_t *data, const char *error_class, con
 	attachment->max_transfer = (uint32_t)json_integer_value(json_object_get(data, "max-"
 										      "transfer"));
 	attachment->state = XO_ATTACHMENT_HELD;
+	drive->all->workers->changed(drive->all->workers); /* max_transfer */
 	if (attachment->callback)
 		attachment->callback(attachment->priv, XO_ATTACHED, NULL);
 }
@@ -330,48 +352,67 @@ static void copy_text(char *out, size_t size, const json_t *object, const char *
 	snprintf(out, size, "%s", text ? text : "");
 }
 
-void xo_attachment_adopt(struct xo_drive *drive, const json_t *link)
+json_t *xo_attachment_save(const struct xo_attachment *attachment)
 {
-	struct xo_attachment *attachment;
-	char mode[4];
-	uint32_t fd;
-	uint32_t arena;
+	return json_pack("{s:i,s:i,s:s,s:s,s:s,s:b,s:i,s:i,s:I,s:b}", "link", (int)attachment->id,
+			 "domid", (int)attachment->domid, "name", attachment->name, "uuid",
+			 attachment->uuid, "path", attachment->path, "read-only",
+			 attachment->read_only, "slots", (int)attachment->slots, "slot-size",
+			 (int)attachment->slot_size, "max-transfer",
+			 (json_int_t)attachment->max_transfer, "leaving",
+			 attachment->state == XO_ATTACHMENT_LEAVING);
+}
+
+/* What xo_attachment_save wrote; the file is ours, but may be of another version. */
+static int restore(struct xo_attachment *attachment, const json_t *link)
+{
 	uint32_t domid;
 
-	attachment = attachment_alloc(drive);
-	if (!attachment)
-		return;
 	if (!number(link, "link", XO_DRIVE_LINK_ID_MAX, &attachment->id) ||
 	    !number(link, "domid", UINT16_MAX, &domid) ||
 	    !number(link, "slots", XO_LINK_SLOTS_MAX, &attachment->slots) ||
 	    !number(link, "slot-size", XO_LINK_SLOT_SIZE_MAX, &attachment->slot_size) ||
-	    !number(link, "fd", INT32_MAX, &fd) || !number(link, "arena-fd", INT32_MAX, &arena)) {
-		xo_attachment_free(attachment); /* closed already, or not understood */
-		return;
-	}
+	    !number(link, "max-transfer", UINT32_MAX, &attachment->max_transfer))
+		return -EINVAL;
 	attachment->domid = domid;
-	attachment->state = XO_ATTACHMENT_HELD;
+	attachment->read_only = json_is_true(json_object_get(link, "read-only"));
 	copy_text(attachment->name, sizeof(attachment->name), link, "name");
 	copy_text(attachment->path, sizeof(attachment->path), link, "path");
 	copy_text(attachment->uuid, sizeof(attachment->uuid), link, "uuid");
-	copy_text(mode, sizeof(mode), link, "mode");
-	attachment->read_only = !strcmp(mode, "ro");
-	attachment->server_fd = xo_worker_fetch_fd(drive->worker, (int)fd);
-	attachment->arena_fd = xo_worker_fetch_fd(drive->worker, (int)arena);
-	if (attachment->server_fd < 0 || attachment->arena_fd < 0 ||
-	    xo_process_check_control(attachment->server_fd) ||
-	    xo_process_check_memory(attachment->arena_fd,
-				    (size_t)attachment->slots * attachment->slot_size)) {
-		xo_warning("drive %s: link %u cannot be taken over", drive->name, attachment->id);
-		send_remove(attachment);
+	/* Of one that was asked for and not answered nobody knows more than this. */
+	attachment->state = json_is_true(json_object_get(link, "leaving")) ? XO_ATTACHMENT_LEAVING
+									   : XO_ATTACHMENT_HELD;
+	return 0;
+}
+
+void xo_attachment_adopt(struct xo_drive *drive, const json_t *link)
+{
+	struct xo_attachment *attachment = attachment_alloc(drive);
+	struct xo_kept kept[3];
+	int r;
+
+	if (!attachment)
+		return;
+	r = restore(attachment, link);
+	if (!r) {
+		kept_names(attachment, kept);
+		r = xo_keeper_get(drive->all->workers->keeper, kept, XO_ARRAY_SIZE(kept));
 	}
+	if (r) {
+		xo_warning("drive %s: link %u cannot be taken over: %s", drive->name,
+			   attachment->id, strerror(-r));
+		xo_attachment_free(attachment);
+		return;
+	}
+	attachment->client_fd = kept[0].fd;
+	attachment->server_fd = kept[1].fd;
+	attachment->arena_fd = kept[2].fd;
 	if (drive->all->next_link <= attachment->id)
 		drive->all->next_link = attachment->id + 1;
 }
 
 struct xo_attachment *xo_attachment_claim(struct xo_drives *drives, uint32_t id, unsigned int domid,
-					  int client_fd, xo_attachment_callback *callback,
-					  void *priv)
+					  xo_attachment_callback *callback, void *priv)
 {
 	struct xo_drive *drive;
 	struct xo_attachment *attachment;
@@ -381,7 +422,6 @@ struct xo_attachment *xo_attachment_claim(struct xo_drives *drives, uint32_t id,
 			if (attachment->id != id || attachment->domid != domid ||
 			    attachment->callback || attachment->state != XO_ATTACHMENT_HELD)
 				continue;
-			attachment->client_fd = client_fd;
 			attachment->callback = callback;
 			attachment->priv = priv;
 			return attachment;
@@ -399,12 +439,12 @@ void xo_drives_settle(struct xo_drives *drives)
 	LIST_FOREACH (drive, &drives->list, entry) {
 		for (attachment = LIST_FIRST(&drive->links); attachment; attachment = next) {
 			next = LIST_NEXT(attachment, entry);
-			if (attachment->callback || attachment->state != XO_ATTACHMENT_HELD)
+			if (attachment->callback)
 				continue;
-			/* Its guest was not connected and gets another, or is gone. */
+			/* Its guest was not connected and gets another, or is gone, or was leaving. */
 			xo_info("drive %s: link %u of %s has no owner any more", drive->name,
 				attachment->id, attachment->name);
-			attachment->again = true;
+			attachment->again = attachment->state == XO_ATTACHMENT_HELD;
 			send_remove(attachment);
 		}
 		xo_drive_linger(drive); /* devices that waited attach in a moment */

@@ -9,7 +9,6 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "controllers_private.h"
-#include "process.h"
 
 #define ADOPT_TIMEOUT_MS 5000
 
@@ -84,11 +83,11 @@ static json_t *worker_save(const struct xo_worker *worker)
 {
 	const struct xo_controller *c = worker->priv;
 
-	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:s,s:s,s:s,s:I}", "domid", (int)c->domid, "device",
-			 (int)c->device, "bus", xo_bus_name(c->bus), "read-only", c->read_only,
-			 "generic", c->generic_identity, "drive", c->drive, "guest", c->name,
-			 "uuid", c->uuid, "link",
-			 (json_int_t)(c->attached ? c->attachment->id : 0));
+	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid", (int)c->domid,
+			 "device", (int)c->device, "bus", xo_bus_name(c->bus), "read-only",
+			 c->read_only, "generic", c->generic_identity, "relink", c->relink,
+			 "stopped", c->stopped, "drive", c->drive, "guest", c->name, "uuid",
+			 c->uuid, "link", (json_int_t)(c->attached ? c->attachment->id : 0));
 }
 
 const struct xo_worker_ops xo_controller_worker_ops = {
@@ -126,6 +125,8 @@ static struct xo_controller *restore(struct xo_controllers *controllers, const j
 	c->bus = strcmp(bus, "ide") ? XO_BUS_AHCI : XO_BUS_IDE;
 	c->read_only = json_is_true(json_object_get(config, "read-only"));
 	c->generic_identity = json_is_true(json_object_get(config, "generic"));
+	c->relink = json_is_true(json_object_get(config, "relink"));
+	c->stopped = json_is_true(json_object_get(config, "stopped"));
 	c->boot = true;
 	c->served = true;
 	c->state = XO_CONTROLLER_RUNNING;
@@ -135,34 +136,33 @@ static struct xo_controller *restore(struct xo_controllers *controllers, const j
 	return c;
 }
 
-/* Its link, with the client's end fetched from the worker. */
-static void adopt_link(struct xo_controller *c, const json_t *query, uint32_t link)
+static void adopt_link(struct xo_controller *c, uint32_t link)
 {
-	int client = -1;
-
 	if (link)
-		client = xo_worker_fetch_fd(c->worker,
-					    (int)json_integer_value(json_object_get(query, "fd")));
-	if (client >= 0 && !xo_process_check_control(client))
-		c->attachment = xo_attachment_claim(c->all->drives, link, c->domid, client,
+		c->attachment = xo_attachment_claim(c->all->drives, link, c->domid,
 						    xo_controller_attached, c);
 	c->attached = c->attachment;
-	if (c->attachment)
-		return;
-	if (client >= 0)
-		close(client);
-	if (link)
+	if (link && !c->attached)
 		xo_warning("controller %u/%u lost its drive while the launcher was away", c->domid,
 			   c->device);
 }
 
-int xo_controllers_adopt(struct xo_controllers *controllers, const json_t *config,
-			 const char *cookie, pid_t pid, uint64_t start_time)
+static int adopt_process(struct xo_controller *c)
 {
-	struct xo_controller *c = restore(controllers, config);
-	json_int_t link = json_integer_value(json_object_get(config, "link"));
+	json_t *query = xo_worker_ask(c->worker, "query", ADOPT_TIMEOUT_MS);
+
+	if (!query)
+		return -ETIMEDOUT;
+	c->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
+	json_decref(query);
+	return 0;
+}
+
+int xo_controllers_adopt(struct xo_controllers *controllers, const struct xo_worker_record *record)
+{
+	struct xo_controller *c = restore(controllers, record->config);
+	json_int_t link = json_integer_value(json_object_get(record->config, "link"));
 	char name[XO_WORKER_NAME_MAX];
-	json_t *query = NULL;
 	int r;
 
 	if (!c)
@@ -170,18 +170,15 @@ int xo_controllers_adopt(struct xo_controllers *controllers, const json_t *confi
 	snprintf(name, sizeof(name), "%u/%u", c->domid, c->device);
 	r = xo_worker_new(controllers->workers, &xo_controller_worker_ops, name, c, &c->worker);
 	if (!r)
-		r = xo_worker_adopt(c->worker, cookie, pid, start_time);
-	if (!r)
-		query = xo_worker_ask(c->worker, "query", ADOPT_TIMEOUT_MS);
-	if (!r && !query)
-		r = -ETIMEDOUT;
+		r = xo_worker_adopt(c->worker, record);
+	if (!r && !c->worker->died)
+		r = adopt_process(c);
 	if (r) {
 		xo_controller_free(c);
 		return r;
 	}
-	c->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
-	c->worker->starts = 1;
-	adopt_link(c, query, link > 0 ? (uint32_t)link : 0);
-	json_decref(query);
+	if (record->stopping && !c->relink)
+		c->state = XO_CONTROLLER_LEAVING;
+	adopt_link(c, link > 0 ? (uint32_t)link : 0);
 	return 0;
 }

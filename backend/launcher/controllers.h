@@ -90,9 +90,8 @@ void xo_controllers_released(struct xo_controllers *controllers);
 /* A drive is free or has come. */
 void xo_controllers_drive_available(struct xo_controllers *controllers, const char *drive);
 
-/* The worker of a former launcher, with what the state file says of it. 0 or -errno. */
-int xo_controllers_adopt(struct xo_controllers *controllers, const json_t *config,
-			 const char *cookie, pid_t pid, uint64_t start_time);
+/* The worker of a former launcher. 0 or -errno. */
+int xo_controllers_adopt(struct xo_controllers *controllers, const struct xo_worker_record *record);
 
 /* For "list", in the form of a device. */
 json_t *xo_controller_describe(const struct xo_controller *controller);

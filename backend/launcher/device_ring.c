@@ -10,7 +10,6 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "devices_private.h"
-#include "process.h"
 
 #define ADOPT_TIMEOUT_MS 5000
 
@@ -265,6 +264,8 @@ int xo_ring_add_unit(struct xo_unit *unit)
 	int r = -ENOMEM;
 
 	xo_unit_address_text(&unit->address, text, sizeof(text));
+	unit->facts.ring = XO_UNIT_ADDING;
+	unit->device->all->workers->changed(unit->device->all->workers);
 	if (reference)
 		r = xo_worker_command(unit->device->worker, "add-lun",
 				      json_pack("{s:s,s:i,s:i,s:i}", "lun", text, "link",
@@ -272,10 +273,10 @@ int xo_ring_add_unit(struct xo_unit *unit)
 						(int)attachment->slots, "slot-size",
 						(int)attachment->slot_size),
 				      fds, 2, unit_added, reference);
-	if (r)
+	if (r) {
 		free(reference);
-	else
-		unit->facts.ring = XO_UNIT_ADDING;
+		unit->facts.ring = XO_UNIT_OUT;
+	}
 	return r;
 }
 
@@ -399,6 +400,38 @@ static void ring_ended(struct xo_worker *worker, const char *why)
 	xo_device_touch(device);
 }
 
+static json_t *save_luns(const struct xo_device *device)
+{
+	json_t *luns = json_array();
+
+	for (unsigned int i = 0; i < XO_UNITS_MAX; i++) {
+		const struct xo_unit *unit = &device->units[i];
+		char text[32];
+
+		if (!unit->attachment || unit->facts.ring == XO_UNIT_OUT)
+			continue;
+		xo_unit_address_text(&unit->address, text, sizeof(text));
+		json_array_append_new(luns, json_pack("{s:s,s:i}", "lun", text, "link",
+						      (int)unit->attachment->id));
+	}
+	return luns;
+}
+
+/* For the successor of the launcher: what add_connection and add_lun make of it. */
+static json_t *ring_save(const struct xo_worker *worker)
+{
+	const struct xo_device *device = worker->priv;
+	const struct xo_connection *connection = &device->connection;
+	json_t *refs = json_array();
+
+	for (unsigned int i = 0; i < connection->pages; i++)
+		json_array_append_new(refs, json_integer(connection->refs[i]));
+	return json_pack("{s:o,s:I,s:b,s:b,s:b,s:o}", "ring-refs", refs, "event-channel",
+			 (json_int_t)connection->port, "abi32", connection->abi32,
+			 "persistent-grants", connection->persistent_grants, "media-events",
+			 connection->media_events, "luns", save_luns(device));
+}
+
 const struct xo_worker_ops xo_ring_worker_ops = {
 	.role = "ring",
 	.program = "xenoptic-ring",
@@ -407,6 +440,7 @@ const struct xo_worker_ops xo_ring_worker_ops = {
 	.started = ring_started,
 	.event = ring_event,
 	.ended = ring_ended,
+	.save = ring_save,
 };
 
 static bool take_number(const json_t *object, const char *key, json_int_t max, uint32_t *value)
@@ -417,7 +451,26 @@ static bool take_number(const json_t *object, const char *key, json_int_t max, u
 	return json_is_integer(n) && json_integer_value(n) >= 0 && json_integer_value(n) <= max;
 }
 
-/* A unit that the worker serves: its link is claimed, with the client's end fetched from the worker. */
+/* What ring_save wrote; the file is ours, but may be of another version. */
+static int restore_connection(struct xo_connection *connection, const json_t *config)
+{
+	const json_t *refs = json_object_get(config, "ring-refs");
+
+	*connection = (struct xo_connection){
+		.pages = (unsigned int)json_array_size(refs),
+		.abi32 = json_is_true(json_object_get(config, "abi32")),
+		.persistent_grants = json_is_true(json_object_get(config, "persistent-grants")),
+		.media_events = json_is_true(json_object_get(config, "media-events")),
+	};
+	if (!connection->pages || connection->pages > XO_RING_PAGES_MAX ||
+	    !take_number(config, "event-channel", UINT32_MAX, &connection->port))
+		return -EINVAL;
+	for (unsigned int i = 0; i < connection->pages; i++)
+		connection->refs[i] = (uint32_t)json_integer_value(json_array_get(refs, i));
+	return 0;
+}
+
+/* A unit that the worker serves: its link is claimed. */
 static void adopt_unit(struct xo_device *device, const json_t *lun)
 {
 	const char *text = json_string_value(json_object_get(lun, "lun"));
@@ -425,11 +478,8 @@ static void adopt_unit(struct xo_device *device, const json_t *lun)
 	struct xo_unit *unit;
 	char full[64];
 	uint32_t link;
-	uint32_t fd;
-	int client;
 
-	if (!text || !take_number(lun, "link", INT32_MAX, &link) ||
-	    !take_number(lun, "fd", INT32_MAX, &fd))
+	if (!text || !take_number(lun, "link", INT32_MAX, &link))
 		return;
 	snprintf(full, sizeof(full), "0:%.50s", text);
 	if (xo_schema_unit(full, strlen(full), &address))
@@ -438,72 +488,75 @@ static void adopt_unit(struct xo_device *device, const json_t *lun)
 	if (!unit)
 		return;
 	unit->facts.ring = XO_UNIT_IN;
-	client = xo_worker_fetch_fd(device->worker, (int)fd);
-	if (client >= 0 && xo_process_check_control(client)) {
-		close(client);
-		client = -1;
-	}
-	if (client >= 0)
-		unit->attachment = xo_attachment_claim(device->all->drives, link, device->domid,
-						       client, xo_unit_attached, unit);
+	unit->attachment = xo_attachment_claim(device->all->drives, link, device->domid,
+					       xo_unit_attached, unit);
 	if (unit->attachment) {
 		snprintf(unit->attachment->uuid, sizeof(unit->attachment->uuid), "%s",
 			 device->uuid);
 		unit->facts.attach = XO_ATTACH_HELD;
 		return;
 	}
-	if (client >= 0)
-		close(client);
 	xo_warning("device %u/%u: unit %u lost its drive while the launcher was away",
 		   device->domid, device->number, unit->number);
 	xo_unit_attached(unit, XO_ATTACHMENT_LOST, "the drive's process ended with the launcher");
 }
 
-static int adopt_worker(struct xo_device *device, const char *cookie, pid_t pid,
-			uint64_t start_time)
+/* Of a worker that lives: what it serves is asked of itself, it may not have got to all of it. */
+static int adopt_process(struct xo_device *device)
 {
-	json_t *query = NULL;
+	json_t *query = xo_worker_ask(device->worker, "query", ADOPT_TIMEOUT_MS);
 	const json_t *lun;
-	char error[256];
 	size_t i;
-	int r;
 
-	r = xo_worker_adopt(device->worker, cookie, pid, start_time);
-	if (r)
-		return r;
-	query = xo_worker_ask(device->worker, "query", ADOPT_TIMEOUT_MS);
 	if (!query)
 		return -ETIMEDOUT;
 	device->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
-	device->worker->starts = 1;
-	device->facts.ring = device->worker->ready ? XO_RING_READY : XO_RING_STARTING;
+	if (device->worker->ready && device->facts.ring == XO_RING_STARTING)
+		device->facts.ring = XO_RING_READY;
 	json_array_foreach (json_object_get(query, "luns"), i, lun)
 		adopt_unit(device, lun);
 	json_decref(query);
-	if (xo_connection_read(device, &device->connection, error, sizeof(error)))
-		device->facts.stale = true;
 	return 0;
 }
 
-int xo_devices_adopt(struct xo_devices *devices, const char *name, const char *cookie, pid_t pid,
-		     uint64_t start_time)
+static int adopt_worker(struct xo_device *device, const struct xo_worker_record *record)
+{
+	const json_t *lun;
+	size_t i;
+	int r = restore_connection(&device->connection, record->config);
+
+	if (!r)
+		r = xo_worker_adopt(device->worker, record);
+	if (r)
+		return r;
+	device->facts.ring = record->stopping ? XO_RING_STOPPING : XO_RING_STARTING;
+	if (!device->worker->died)
+		return adopt_process(device);
+	json_array_foreach (json_object_get(record->config, "luns"), i, lun)
+		adopt_unit(device, lun);
+	return 0;
+}
+
+int xo_devices_adopt(struct xo_devices *devices, const struct xo_worker_record *record)
 {
 	struct xo_device *device = NULL;
 	unsigned int domid;
 	unsigned int number;
 	int r = -EINVAL;
 
-	if (sscanf(name, "%u/%u", &domid, &number) == 2 && !xo_devices_find(devices, domid, number))
+	if (sscanf(record->name, "%u/%u", &domid, &number) == 2 &&
+	    !xo_devices_find(devices, domid, number))
 		device = xo_device_new(devices, domid, number);
 	if (!device)
 		return r;
 	xo_device_read(device);
-	r = xo_worker_new(devices->workers, &xo_ring_worker_ops, name, device, &device->worker);
+	r = xo_worker_new(devices->workers, &xo_ring_worker_ops, record->name, device,
+			  &device->worker);
 	if (!r)
-		r = adopt_worker(device, cookie, pid, start_time);
+		r = adopt_worker(device, record);
 	if (!r)
 		return 0;
-	if (device->worker && r != -ESRCH)
+	if (device->worker)
 		xo_worker_kill(device->worker);
 	xo_worker_free(device->worker);
 	device->worker = NULL;

@@ -98,9 +98,8 @@ void xo_devices_changed(struct xo_devices *devices, const char *path);
 /* A drive is free or has come: units that were refused try again. */
 void xo_devices_drive_available(struct xo_devices *devices, const char *drive);
 
-/* The ring worker of a former launcher, with the links that it names. 0 or -errno. */
-int xo_devices_adopt(struct xo_devices *devices, const char *name, const char *cookie, pid_t pid,
-		     uint64_t start_time);
+/* The ring worker of a former launcher, with its links. 0 or -errno. */
+int xo_devices_adopt(struct xo_devices *devices, const struct xo_worker_record *record);
 
 struct xo_device *xo_devices_find(struct xo_devices *devices, unsigned int domid,
 				  unsigned int number);

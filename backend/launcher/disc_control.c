@@ -51,6 +51,7 @@ static void inserted(void *priv, const json_t *data, const char *error_class, co
 		xo_tray_disc_fini(&drive->disc);
 		drive->disc = order->disc;
 		xo_tray_disc_init(&order->disc);
+		xo_drive_keep(drive);
 		xo_tray_write(state_dir(drive), xo_drive_short_name(drive), drive->disc.path,
 			      drive->disc.read_only);
 	} else {
@@ -81,12 +82,24 @@ static void tray_inserted(void *priv, const json_t *data, const char *error_clas
 			 drive->disc.path ? drive->disc.path : "(none)", error);
 }
 
-int xo_drive_insert_disc(struct xo_drive *drive, bool again, xo_worker_reply *reply, void *priv)
+static void tray_inserted_again(void *priv, const json_t *data, const char *error_class,
+				const char *error, int *fds, size_t count)
+{
+	struct xo_drive *drive = priv;
+
+	/* The predecessor died before it had the disc. */
+	if (!data && !strcmp(error_class, XO_DRIVE_ERROR_FAILED) && drive->disc.path)
+		send_disc(drive, &drive->disc, false, tray_inserted, drive);
+	else
+		tray_inserted(priv, data, error_class, error, fds, count);
+}
+
+int xo_drive_insert_disc(struct xo_drive *drive, bool again)
 {
 	if (again)
 		xo_tray_disc_reopen_description(&drive->disc);
-	return send_disc(drive, &drive->disc, again, reply ? reply : tray_inserted,
-			 reply ? priv : drive);
+	return send_disc(drive, &drive->disc, again, again ? tray_inserted_again : tray_inserted,
+			 drive);
 }
 
 /* The tray's record: what lies in it, also while nobody uses the drive. */
@@ -120,6 +133,7 @@ static void ejected(void *priv, const json_t *data, const char *error_class, con
 	(void)fds;
 	(void)count;
 	if (data && drive->is_virtual) {
+		xo_drive_unkeep(drive);
 		xo_tray_disc_fini(&drive->disc);
 		xo_tray_write(state_dir(drive), xo_drive_short_name(drive), NULL, false);
 	}

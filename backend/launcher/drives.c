@@ -15,7 +15,6 @@
 #include "base/loop.h"
 #include "base/worker.h"
 #include "drives_private.h"
-#include "process.h"
 #include "trace.h"
 
 #define RETRY_MS 250
@@ -57,8 +56,21 @@ static void timer_stop(struct xo_drive *drive)
 	drive->lingering = false;
 }
 
+void xo_drive_keep(struct xo_drive *drive)
+{
+	xo_keeper_put_one(drive->all->workers->keeper,
+			  drive->is_virtual ? drive->disc.sectors_fd : drive->device.fd,
+			  "medium %s", drive->name);
+}
+
+void xo_drive_unkeep(struct xo_drive *drive)
+{
+	xo_keeper_drop_one(drive->all->workers->keeper, "medium %s", drive->name);
+}
+
 static void drive_close(struct xo_drive *drive)
 {
+	xo_drive_unkeep(drive);
 	if (drive->device.fd >= 0) {
 		xo_optical_device_flush(drive->device.fd);
 		close(drive->device.fd);
@@ -166,6 +178,7 @@ static void drive_start(struct xo_drive *drive)
 	int r = 0;
 
 	timer_stop(drive);
+	xo_drive_keep(drive);
 	if (!drive->worker)
 		r = xo_worker_new(drive->all->workers, &xo_drive_worker_ops, drive->name, drive,
 				  &drive->worker);
@@ -386,7 +399,7 @@ static void worker_started(struct xo_worker *worker)
 
 	xo_trace_started(drive);
 	if (drive->disc.path)
-		xo_drive_insert_disc(drive, worker->starts > 1, NULL, NULL);
+		xo_drive_insert_disc(drive, worker->starts > 1);
 	LIST_FOREACH (attachment, &drive->links, entry)
 		if (attachment->state != XO_ATTACHMENT_WAITING)
 			xo_attachment_offer_again(attachment);
@@ -399,6 +412,7 @@ static void lease_changed(struct xo_drive *drive, const json_t *data)
 
 	json_decref(drive->lease);
 	drive->lease = json_deep_copy(data);
+	drive->all->workers->changed(drive->all->workers);
 	if (!state || strcmp(state, "none") != 0)
 		return;
 	if (drive->device.fd >= 0)
@@ -450,6 +464,21 @@ static void worker_event(struct xo_worker *worker, const char *event, const json
 		drive->all->event(drive->all->priv, drive->name, event, data);
 }
 
+/* For the successor of the launcher. */
+static json_t *worker_save(const struct xo_worker *worker)
+{
+	const struct xo_drive *drive = worker->priv;
+	const struct xo_attachment *attachment;
+	json_t *links = json_array();
+
+	LIST_FOREACH (attachment, &drive->links, entry)
+		json_array_append_new(links, xo_attachment_save(attachment));
+	return json_pack("{s:I,s:I,s:o,s:O?}", "max-transfer",
+			 (json_int_t)drive->device.max_transfer, "max-segments",
+			 (json_int_t)drive->device.max_segments, "links", links, "lease",
+			 drive->lease);
+}
+
 const struct xo_worker_ops xo_drive_worker_ops = {
 	.role = "drive",
 	.program = "xenoptic-drive",
@@ -458,65 +487,98 @@ const struct xo_worker_ops xo_drive_worker_ops = {
 	.started = worker_started,
 	.event = worker_event,
 	.ended = worker_ended,
+	.save = worker_save,
 };
 
-/* The disc's sector file is fetched back; the description is only read from its file. */
-static void adopt_bottom(struct xo_drive *drive, const json_t *query)
+/* What the process works on. The disc's sector file may have another name by now. */
+static int adopt_medium(struct xo_drive *drive, const json_t *config)
 {
-	const json_t *number = json_object_get(query, drive->is_virtual ? "disc-fd" : "device-fd");
-	int fd = -1;
+	int fd = xo_keeper_get_one(drive->all->workers->keeper, "medium %s", drive->name);
 
-	if (json_is_integer(number) && json_integer_value(number) >= 0)
-		fd = xo_worker_fetch_fd(drive->worker, (int)json_integer_value(number));
 	if (!drive->is_virtual) {
 		drive->device.fd = fd < 0 ? -1 : fd;
-		return;
+		drive->device.max_transfer =
+			(unsigned int)json_integer_value(json_object_get(config, "max-transfer"));
+		drive->device.max_segments =
+			(unsigned int)json_integer_value(json_object_get(config, "max-segments"));
+		return fd < 0 ? fd : 0;
 	}
 	if (fd >= 0 && drive->disc.path) {
 		close(drive->disc.sectors_fd);
 		drive->disc.sectors_fd = fd;
+		xo_drive_keep(drive);
 	} else if (fd >= 0) {
 		close(fd);
+		xo_drive_unkeep(drive);
 	}
+	return 0;
 }
 
-int xo_drives_adopt(struct xo_drives *drives, const char *name, const char *cookie, pid_t pid,
-		    uint64_t start_time)
+static bool has_open(const json_t *query, uint32_t id)
 {
-	struct xo_drive *drive = xo_drives_get(drives, name);
+	const json_t *link;
+	size_t i;
+
+	json_array_foreach (json_object_get(query, "links"), i, link)
+		if (json_integer_value(json_object_get(link, "link")) == id)
+			return json_is_true(json_object_get(link, "open"));
+	return false;
+}
+
+/* Of a process that lives: what it has, and what the former launcher did not come to give it. */
+static int adopt_process(struct xo_drive *drive)
+{
+	json_t *query = xo_worker_ask(drive->worker, XO_DRIVE_QUERY, XO_ADOPT_TIMEOUT_MS);
+	struct xo_attachment *attachment;
+
+	if (!query)
+		return -ETIMEDOUT;
+	drive->worker->ready = json_is_true(json_object_get(query, "ready"));
+	json_decref(drive->lease); /* an event may have come first */
+	drive->lease = json_deep_copy(json_object_get(query, "lease"));
+	if (drive->disc.path && !json_is_true(json_object_get(query, "disc")))
+		xo_drive_insert_disc(drive, true);
+	LIST_FOREACH (attachment, &drive->links, entry)
+		if (attachment->state == XO_ATTACHMENT_HELD && !has_open(query, attachment->id))
+			xo_attachment_offer_again(attachment);
+	json_decref(query);
+	return 0;
+}
+
+int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *record)
+{
+	struct xo_drive *drive = xo_drives_get(drives, record->name);
 	const json_t *link;
 	char error[512];
-	json_t *query;
 	size_t i;
 	int r;
 
 	if (!drive || drive->worker)
 		return -EEXIST;
-	r = xo_worker_new(drives->workers, &xo_drive_worker_ops, name, drive, &drive->worker);
+	r = xo_worker_new(drives->workers, &xo_drive_worker_ops, record->name, drive,
+			  &drive->worker);
 	if (r)
 		return r;
-	drive->state = XO_DRIVE_RUNNING;
+	drive->state = record->stopping ? XO_DRIVE_STOPPING : XO_DRIVE_RUNNING;
 	if (drive->is_virtual) /* before its first event: that may be a description to save */
 		tray_load(drive, error, sizeof(error));
-	r = xo_worker_adopt(drive->worker, cookie, pid, start_time);
-	query = r ? NULL : xo_worker_ask(drive->worker, XO_DRIVE_QUERY, XO_ADOPT_TIMEOUT_MS);
-	if (!r && !query)
-		r = -ETIMEDOUT;
-	if (r) {
-		if (r != -ESRCH)
-			xo_worker_kill(drive->worker);
-		xo_worker_free(drive->worker);
-		drive->worker = NULL;
-		drive->state = XO_DRIVE_OFF;
-		return r;
-	}
-	drive->worker->ready = json_is_true(json_object_get(query, "ready"));
-	drive->worker->starts = 1;
-	json_decref(drive->lease); /* an event may have come first */
-	drive->lease = json_deep_copy(json_object_get(query, "lease"));
-	adopt_bottom(drive, query);
-	json_array_foreach (json_object_get(query, "links"), i, link)
-		xo_attachment_adopt(drive, link);
-	json_decref(query);
-	return 0;
+	drive->lease = json_deep_copy(json_object_get(record->config, "lease"));
+	r = xo_worker_adopt(drive->worker, record);
+	if (!r)
+		r = adopt_medium(drive, record->config);
+	if (!r)
+		json_array_foreach (json_object_get(record->config, "links"), i, link)
+			xo_attachment_adopt(drive, link);
+	if (!r && !drive->worker->died)
+		r = adopt_process(drive);
+	if (!r)
+		return 0;
+	xo_worker_kill(drive->worker);
+	xo_worker_free(drive->worker);
+	drive->worker = NULL;
+	drive->state = XO_DRIVE_OFF;
+	while (!LIST_EMPTY(&drive->links))
+		xo_attachment_free(LIST_FIRST(&drive->links));
+	drive_close(drive);
+	return r;
 }

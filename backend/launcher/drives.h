@@ -133,14 +133,12 @@ void xo_attachment_lose(struct xo_attachment *attachment, const char *message);
 struct xo_drive *xo_drives_get(struct xo_drives *drives, const char *name);
 struct xo_drive *xo_drives_find(struct xo_drives *drives, const char *name);
 
-/* A drive process of a former launcher. Its links are there afterwards, unclaimed. 0 or -errno. */
-int xo_drives_adopt(struct xo_drives *drives, const char *name, const char *cookie, pid_t pid,
-		    uint64_t start_time);
+/* A drive of a former launcher. Its links are there afterwards, unclaimed. 0 or -errno. */
+int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *record);
 
-/* An unclaimed link of an adopted drive process, taken over together with its client's end. NULL: none. */
+/* An unclaimed link of an adopted drive. NULL: none. */
 struct xo_attachment *xo_attachment_claim(struct xo_drives *drives, uint32_t id, unsigned int domid,
-					  int client_fd, xo_attachment_callback *callback,
-					  void *priv);
+					  xo_attachment_callback *callback, void *priv);
 
 /* After the devices claimed theirs: what nobody claimed goes. */
 void xo_drives_settle(struct xo_drives *drives);

@@ -20,7 +20,7 @@ void xo_drive_run_orders(struct xo_drive *drive);
 void xo_drive_drop_orders(struct xo_drive *drive);
 
 /* Sends "insert" with the disc that is open. */
-int xo_drive_insert_disc(struct xo_drive *drive, bool again, xo_worker_reply *reply, void *priv);
+int xo_drive_insert_disc(struct xo_drive *drive, bool again);
 
 /* Sends "add-link" for the first time, and to a successor of the process. */
 void xo_attachment_offer(struct xo_attachment *attachment);
@@ -32,7 +32,13 @@ void xo_attachment_finish(struct xo_attachment *attachment, enum xo_attachment_e
 
 void xo_attachment_free(struct xo_attachment *attachment);
 
-/* One element of "links" in the answer of an adopted process. */
+/* For the launcher's successor, which takes it over with its descriptors. */
+json_t *xo_attachment_save(const struct xo_attachment *attachment);
 void xo_attachment_adopt(struct xo_drive *drive, const json_t *link);
+
+/* What the drive's process works on (device or disc) is in the keeper as well from now on. */
+void xo_drive_keep(struct xo_drive *drive);
+/* … and no more: on return it is closed there. */
+void xo_drive_unkeep(struct xo_drive *drive);
 
 #endif

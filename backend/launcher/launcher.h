@@ -9,6 +9,7 @@
 #include "daemon_config.h"
 #include "devices.h"
 #include "drives.h"
+#include "keeper.h"
 #include "server.h"
 #include "store.h"
 #include "worker.h"
@@ -17,6 +18,7 @@ struct xo_launcher {
 	uv_loop_t loop;
 	struct xo_config config;
 	struct xo_store store;
+	struct xo_keeper keeper;
 	struct xo_workers workers;
 	struct xo_drives drives;
 	struct xo_devices devices;

@@ -30,6 +30,7 @@ xenopticd_SOURCES = \
 	backend/launcher/disc_control.c \
 	backend/launcher/drives.c backend/launcher/drives.h backend/launcher/drives_private.h \
 	backend/launcher/jobs.c backend/launcher/jobs.h \
+	backend/launcher/keeper.c backend/launcher/keeper.h \
 	backend/launcher/launcher.h \
 	backend/launcher/migration.c backend/launcher/migration.h \
 	backend/launcher/notify.c backend/launcher/notify.h \

@@ -139,6 +139,7 @@ void xo_controllers_stop(struct xo_controllers *controllers, unsigned int domid,
 	LIST_FOREACH (c, &controllers->list, entry)
 		if (c->domid == domid)
 			c->stopped = stop;
+	controllers->workers->changed(controllers->workers);
 	gather_all(controllers, domid, stop ? "stop" : "cont", request);
 }
 

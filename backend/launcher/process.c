@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processes by pid and start time, by what is in their environment; checks of fetched descriptors. */
+/* Processes by pid and start time, and by what is in their environment. */
 #include "process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,16 +41,16 @@ static char *read_proc(pid_t pid, const char *name, size_t max, size_t *length)
 	return text;
 }
 
-/* State letter and start time. The name in parentheses may hold anything, so from the last ')'. */
-static int read_stat(pid_t pid, char *state, uint64_t *start_time)
+/* The name in parentheses may hold anything, so from the last ')'. */
+int xo_process_start_time(pid_t pid, uint64_t *start_time)
 {
 	size_t length;
 	char *text = read_proc(pid, "stat", 4096, &length);
 	char *after = text ? strrchr(text, ')') : NULL;
 	int r = after && sscanf(after + 1,
-				" %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
 				"%*d %*d %*d %*d %*d %" SCNu64,
-				state, start_time) == 2
+				start_time) == 1
 			? 0
 			: -ESRCH;
 
@@ -59,23 +58,23 @@ static int read_stat(pid_t pid, char *state, uint64_t *start_time)
 	return r;
 }
 
-int xo_process_start_time(pid_t pid, uint64_t *start_time)
+/* All its threads: one may wait for a drive when the first is a zombie already (state Z in /proc). */
+static bool has_ended(int pidfd)
 {
-	char state;
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
-	return read_stat(pid, &state, start_time);
+	return poll(&p, 1, 0) > 0;
 }
 
 int xo_process_open(pid_t pid, uint64_t start_time)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	uint64_t found;
-	char state;
 
 	if (fd < 0)
 		return -errno;
 	/* The pid cannot be given to another process unseen: it is looked at while we hold the pidfd. */
-	if (read_stat(pid, &state, &found) || found != start_time || state == 'Z' || state == 'X') {
+	if (xo_process_start_time(pid, &found) || found != start_time || has_ended(fd)) {
 		close(fd);
 		return -ESRCH;
 	}
@@ -115,27 +114,4 @@ pid_t xo_process_find(const char *cookie, uint64_t *start_time)
 	}
 	closedir(dir);
 	return found;
-}
-
-int xo_process_check_control(int fd)
-{
-	int domain = 0;
-	int type = 0;
-	socklen_t size = sizeof(int);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
-		return -EPROTO;
-	return domain == AF_UNIX && type == SOCK_SEQPACKET ? 0 : -EPROTO;
-}
-
-int xo_process_check_memory(int fd, size_t size)
-{
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
-	struct stat st;
-	int r = fcntl(fd, F_GET_SEALS);
-
-	if (r < 0 || (r & seals) != seals || fstat(fd, &st) < 0)
-		return -EPROTO;
-	return st.st_size >= 0 && (size_t)st.st_size == size ? 0 : -EPROTO;
 }

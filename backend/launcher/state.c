@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state file: written whenever a worker starts or ends, read once at start. */
+/* The state file: written whenever a worker or what it serves changes, read once at start. */
 #include "state.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "base/drive_control.h"
 #include "base/log.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 /* Pids and start times mean something in one run of the kernel only. */
 static void boot_id(char *text, size_t size)
@@ -43,13 +43,12 @@ static json_t *describe(const struct xo_workers *workers, uint32_t next_link)
 	char boot[64];
 
 	LIST_FOREACH (worker, &workers->list, entry) {
-		json_t *entry =
-			json_pack("{s:s,s:s,s:s,s:i,s:I}", "role", worker->ops->role, "name",
-				  worker->name, "cookie", worker->cookie, "pid", (int)worker->pid,
-				  "start-time", (json_int_t)worker->start_time);
+		json_t *entry = json_pack("{s:s,s:s,s:s,s:i,s:I,s:b,s:o}", "role",
+					  worker->ops->role, "name", worker->name, "cookie",
+					  worker->cookie, "pid", (int)worker->pid, "start-time",
+					  (json_int_t)worker->start_time, "stopping",
+					  worker->stopping, "config", worker->ops->save(worker));
 
-		if (worker->ops->save)
-			json_object_set_new(entry, "config", worker->ops->save(worker));
 		json_array_append_new(list, entry);
 	}
 	boot_id(boot, sizeof(boot));
@@ -103,26 +102,30 @@ static json_t *load(const char *run_dir)
 static int adopt(const json_t *entry, const char *role, struct xo_drives *drives,
 		 struct xo_devices *devices, struct xo_controllers *controllers)
 {
-	const char *name = json_string_value(json_object_get(entry, "name"));
-	const char *cookie = json_string_value(json_object_get(entry, "cookie"));
-	pid_t pid = (pid_t)json_integer_value(json_object_get(entry, "pid"));
-	uint64_t start = (uint64_t)json_integer_value(json_object_get(entry, "start-time"));
+	const struct xo_worker_record record = {
+		.name = json_string_value(json_object_get(entry, "name")),
+		.cookie = json_string_value(json_object_get(entry, "cookie")),
+		.pid = (pid_t)json_integer_value(json_object_get(entry, "pid")),
+		.start_time = (uint64_t)json_integer_value(json_object_get(entry, "start-time")),
+		.stopping = json_is_true(json_object_get(entry, "stopping")),
+		.config = json_object_get(entry, "config"),
+	};
 	int r;
 
-	if (!name || !cookie || strlen(cookie) >= sizeof(((struct xo_worker *)0)->cookie))
+	if (!record.name || !record.cookie ||
+	    strlen(record.cookie) >= sizeof(((struct xo_worker *)0)->cookie))
 		return -EINVAL;
 	if (!strcmp(role, "drive"))
-		r = xo_drives_adopt(drives, name, cookie, pid, start);
+		r = xo_drives_adopt(drives, &record);
 	else if (!strcmp(role, "ioemu"))
-		r = xo_controllers_adopt(controllers, json_object_get(entry, "config"), cookie, pid,
-					 start);
+		r = xo_controllers_adopt(controllers, &record);
 	else
-		r = devices ? xo_devices_adopt(devices, name, cookie, pid, start) : -ENOTSUP;
+		r = devices ? xo_devices_adopt(devices, &record) : -ENOTSUP;
 	if (!r)
-		xo_info("%s %s: pid %d goes on", role, name, (int)pid);
+		xo_info("%s %s: pid %d: taken over", role, record.name, (int)record.pid);
 	else
-		xo_warning("%s %s: pid %d is not taken over: %s", role, name, (int)pid,
-			   strerror(-r));
+		xo_warning("%s %s: pid %d is not taken over: %s", role, record.name,
+			   (int)record.pid, strerror(-r));
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state file, RUN-DIR/state.json: which workers run, for the launcher's
- * successor. What they do is asked of themselves.
+ * The state file, RUN-DIR/state.json: which workers there are, what they serve,
+ * and so which descriptors in the keeper are whose, for the launcher's successor.
  */
 #ifndef XO_BACKEND_STATE_H
 #define XO_BACKEND_STATE_H

@@ -85,6 +85,15 @@ int xo_worker_new(struct xo_workers *all, const struct xo_worker_ops *ops, const
 	return 0;
 }
 
+/* Control channel and ledger, as the keeper has them. */
+static void kept_names(const struct xo_worker *w, struct xo_kept kept[2])
+{
+	kept[0].fd = w->control;
+	kept[1].fd = w->ledger;
+	snprintf(kept[0].name, sizeof(kept[0].name), "control %s %.200s", w->ops->role, w->name);
+	snprintf(kept[1].name, sizeof(kept[1].name), "ledger %s %.200s", w->ops->role, w->name);
+}
+
 static void handle_free(uv_handle_t *handle)
 {
 	free(handle);
@@ -127,15 +136,18 @@ static void process_forget(struct xo_worker *w)
 void xo_worker_free(struct xo_worker *worker)
 {
 	struct xo_workers *all;
+	struct xo_kept kept[2];
 
 	if (!worker)
 		return;
 	all = worker->all;
 	LIST_REMOVE(worker, entry);
+	all->changed(all);
+	kept_names(worker, kept);
+	xo_keeper_drop(all->keeper, kept, XO_ARRAY_SIZE(kept));
 	process_forget(worker);
 	fd_close(&worker->ledger);
 	free(worker);
-	all->changed(all);
 }
 
 static const char *exit_text(int64_t status, int signal, char *text, size_t size)
@@ -234,8 +246,7 @@ void xo_worker_poll_control(struct xo_worker *w, bool write)
 			      control_ready);
 }
 
-/* Our environment with the cookie, without what is ours alone. The caller frees the array, not the strings. */
-static char **worker_environment(char *cookie)
+char **xo_worker_environment(char *cookie)
 {
 	extern char **environ;
 	size_t count = 0;
@@ -270,7 +281,6 @@ static int spawn_process(struct xo_worker *w, struct xo_spawn *spawn, int worker
 		[STDOUT_FILENO] = STDERR_FILENO,
 		[STDERR_FILENO] = STDERR_FILENO,
 		[XO_FD_CONTROL] = worker_end,
-		[XO_FD_ESCROW] = w->control,
 		[XO_FD_LEDGER] = w->ledger,
 	};
 	char cookie[sizeof(XO_WORKER_COOKIE) + sizeof(w->cookie)];
@@ -283,7 +293,7 @@ static int spawn_process(struct xo_worker *w, struct xo_spawn *spawn, int worker
 		stdio[i].data.fd = fd;
 	}
 	snprintf(cookie, sizeof(cookie), "%s=%s", XO_WORKER_COOKIE, w->cookie);
-	options.env = worker_environment(cookie);
+	options.env = xo_worker_environment(cookie);
 	w->process = calloc(1, sizeof(*w->process));
 	if (!w->process || !options.env) {
 		free(options.env);
@@ -298,6 +308,7 @@ static int spawn_process(struct xo_worker *w, struct xo_spawn *spawn, int worker
 static int start_with(struct xo_worker *w, struct xo_spawn *spawn)
 {
 	int pair[2] = { -1, -1 };
+	struct xo_kept kept[2];
 	int r = 0;
 
 	if (w->ledger < 0) {
@@ -309,6 +320,8 @@ static int start_with(struct xo_worker *w, struct xo_spawn *spawn)
 	if (r)
 		return r;
 	w->control = pair[0];
+	kept_names(w, kept);
+	xo_keeper_put(w->all->keeper, kept, XO_ARRAY_SIZE(kept));
 	w->all->changed(w->all); /* planned: pid 0 */
 	xo_point(XO_POINT_PLANNED);
 	r = spawn_process(w, spawn, pair[1]);
@@ -347,55 +360,70 @@ int xo_worker_start(struct xo_worker *worker)
 	return 0;
 }
 
-int xo_worker_fetch_fd(const struct xo_worker *worker, int number)
+static int adopt_process(struct xo_worker *worker, const struct xo_worker_record *record)
 {
-	long fd;
-
-	if (worker->pidfd < 0 || number < 0)
-		return -EBADF;
-	fd = syscall(SYS_pidfd_getfd, worker->pidfd, number, 0);
-	return fd < 0 ? -errno : (int)fd;
-}
-
-int xo_worker_adopt(struct xo_worker *worker, const char *cookie, pid_t pid, uint64_t start_time)
-{
-	int r;
+	uint64_t start_time = record->start_time;
+	pid_t pid = record->pid;
 
 	if (!pid)
-		pid = xo_process_find(cookie, &start_time);
-	if (pid <= 0)
-		return -ESRCH;
-	worker->pidfd = xo_process_open(pid, start_time);
+		pid = xo_process_find(record->cookie, &start_time);
+	worker->pidfd = pid > 0 ? xo_process_open(pid, start_time) : -ESRCH;
 	if (worker->pidfd < 0)
 		return worker->pidfd;
-	snprintf(worker->cookie, sizeof(worker->cookie), "%s", cookie);
 	worker->pid = pid;
 	worker->start_time = start_time;
-	worker->control = xo_worker_fetch_fd(worker, XO_FD_ESCROW);
-	worker->ledger = xo_worker_fetch_fd(worker, XO_FD_LEDGER);
-	if (worker->control < 0 || worker->ledger < 0)
-		return -EPROTO;
-	r = xo_process_check_control(worker->control);
-	if (!r)
-		r = xo_process_check_memory(worker->ledger,
-					    xo_ledger_size(worker->ops->ledger_region));
-	if (!r)
-		r = poll_start(worker, &worker->control_poll, worker->control, UV_READABLE,
-			       control_ready);
-	if (!r)
-		r = poll_start(worker, &worker->pid_poll, worker->pidfd, UV_READABLE,
-			       adopted_exited);
-	return r;
+	return poll_start(worker, &worker->pid_poll, worker->pidfd, UV_READABLE, adopted_exited);
+}
+
+int xo_worker_adopt(struct xo_worker *worker, const struct xo_worker_record *record)
+{
+	struct xo_kept kept[2];
+	int r;
+
+	snprintf(worker->cookie, sizeof(worker->cookie), "%s", record->cookie);
+	worker->starts = 1;
+	worker->stopping = record->stopping;
+	r = adopt_process(worker, record);
+	worker->died = r == -ESRCH;
+	if (r && r != -ESRCH)
+		return r;
+	kept_names(worker, kept);
+	r = xo_keeper_get(worker->all->keeper, kept, XO_ARRAY_SIZE(kept));
+	if (r)
+		return r;
+	worker->control = kept[0].fd;
+	worker->ledger = kept[1].fd;
+	if (worker->died)
+		return 0;
+	return poll_start(worker, &worker->control_poll, worker->control, UV_READABLE,
+			  control_ready);
+}
+
+void xo_workers_revive(struct xo_workers *all)
+{
+	struct xo_worker *worker;
+
+	/* From the front each time: what ends may take others with it. */
+	do {
+		LIST_FOREACH (worker, &all->list, entry)
+			if (worker->died)
+				break;
+		if (worker) {
+			worker->died = false;
+			process_dead(worker, "ended while the launcher was away", true);
+		}
+	} while (worker);
 }
 
 void xo_worker_expect_end(struct xo_worker *worker)
 {
 	worker->stopping = true;
+	worker->all->changed(worker->all);
 }
 
 void xo_worker_kill(struct xo_worker *worker)
 {
-	worker->stopping = true;
+	xo_worker_expect_end(worker);
 	if (worker->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
 	else if (worker->pid > 0)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "keeper.h"
 #include "rate.h"
 
 #define XO_WORKER_NAME_MAX 256
@@ -30,6 +31,7 @@ struct xo_worker;
 /* What the workers have in common. */
 struct xo_workers {
 	uv_loop_t *loop;
+	struct xo_keeper *keeper;
 	const char *libexec_dir;
 	unsigned int restart_limit;
 	unsigned int restart_window; /* s */
@@ -67,7 +69,7 @@ struct xo_worker_ops {
 		      size_t count);
 	/* It ended for good; `why` says so for people, NULL: as it was told to. */
 	void (*ended)(struct xo_worker *worker, const char *why);
-	/* What the launcher's successor must know, beside what the worker can be asked; may be NULL. */
+	/* What the launcher's successor must know, should the worker be dead by then as well. */
 	json_t *(*save)(const struct xo_worker *worker);
 };
 
@@ -106,6 +108,7 @@ struct xo_worker {
 	int ledger;
 	bool ready; /* said "ready" since its start */
 	bool stopping; /* its end is wanted */
+	bool died; /* adopted without a process; see xo_workers_revive */
 	unsigned int starts;
 	struct xo_rate rate;
 	uint64_t next_id;
@@ -129,15 +132,29 @@ void xo_worker_free(struct xo_worker *worker);
 /* Starts it, or its successor. 0 or -errno (logged). */
 int xo_worker_start(struct xo_worker *worker);
 
-/*
- * Takes over a process that a former launcher started: `pid` with that start
- * time, or (pid 0) the one that has `cookie` in its environment. -ESRCH: there is none;
- * -EPROTO: its descriptors are not what they must be.
- */
-int xo_worker_adopt(struct xo_worker *worker, const char *cookie, pid_t pid, uint64_t start_time);
+/* How a former launcher wrote a worker down (state.c). */
+struct xo_worker_record {
+	const char *name;
+	const char *cookie;
+	pid_t pid; /* 0: not known, perhaps never started */
+	uint64_t start_time;
+	bool stopping;
+	const json_t *config; /* what `save` returned */
+};
 
-/* A duplicate of an adopted worker's descriptor, or -errno. */
-int xo_worker_fetch_fd(const struct xo_worker *worker, int number);
+/*
+ * Takes over what a former launcher started, with its descriptors from the keeper. Its process
+ * is the one with this pid and start time or (pid 0) with the cookie in its environment. There may be
+ * none: then `died` is set, its last words can be read, and xo_workers_revive ends it or starts
+ * its successor. -ENOENT: the keeper has not got what it takes.
+ */
+int xo_worker_adopt(struct xo_worker *worker, const struct xo_worker_record *record);
+
+/* When all that a former launcher left has been adopted: sees to those that died. */
+void xo_workers_revive(struct xo_workers *all);
+
+/* Our environment with the cookie, without what is ours alone. The caller frees the array, not the strings. */
+char **xo_worker_environment(char *cookie);
 
 /* Sends a command; `arguments` is consumed, fds are borrowed. reply may be NULL. */
 int xo_worker_command(struct xo_worker *worker, const char *command, json_t *arguments,

@@ -288,10 +288,11 @@ static void init_parts(struct xo_launcher *launcher)
 {
 	launcher->workers = (struct xo_workers){
 		.loop = &launcher->loop,
+		.keeper = &launcher->keeper,
 		.libexec_dir = launcher->config.libexec_dir,
 		.restart_limit = launcher->config.restart_limit,
 		.restart_window = launcher->config.restart_window,
-		.changed = workers_changed,
+		.changed = workers_unchanged,
 		.priv = launcher,
 	};
 	LIST_INIT(&launcher->workers.list);
@@ -320,12 +321,31 @@ static void init_parts(struct xo_launcher *launcher)
 	xo_controllers_init(&launcher->controllers);
 }
 
+/* What a former launcher left. The state file stays as it is until all of it has been read. */
+static unsigned int take_over(struct xo_launcher *launcher)
+{
+	unsigned int found = xo_state_adopt(launcher->config.run_dir, &launcher->drives,
+					    launcher->config.backend ? &launcher->devices : NULL,
+					    &launcher->controllers);
+
+	xo_point(XO_POINT_ADOPTED);
+	launcher->workers.changed = workers_changed;
+	workers_changed(&launcher->workers);
+	xo_keeper_sweep(&launcher->keeper);
+	xo_workers_revive(&launcher->workers);
+	xo_drives_settle(&launcher->drives);
+	return found;
+}
+
 static int start(struct xo_launcher *launcher)
 {
 	char *socket;
 	unsigned int found;
 	int r = lock_run_dir(launcher);
 
+	if (!r)
+		r = xo_keeper_open(&launcher->keeper, &launcher->loop, launcher->config.run_dir,
+				   launcher->config.libexec_dir, launcher->config.user);
 	if (!r)
 		r = xo_store_open(&launcher->store, &launcher->loop, store_changed, store_lost,
 				  launcher);
@@ -338,11 +358,7 @@ static int start(struct xo_launcher *launcher)
 		return r;
 	uv_timer_init(&launcher->loop, &launcher->clean_timer);
 	launcher->clean_timer.data = launcher;
-	found = xo_state_adopt(launcher->config.run_dir, &launcher->drives,
-			       launcher->config.backend ? &launcher->devices : NULL,
-			       &launcher->controllers);
-	xo_point(XO_POINT_ADOPTED);
-	xo_drives_settle(&launcher->drives);
+	found = take_over(launcher);
 	xo_store_watch(&launcher->store, "@releaseDomain"); /* not for a driver domain */
 	xo_controllers_released(&launcher->controllers); /* while the launcher was away */
 	if (asprintf(&socket, "%s/control.sock", launcher->config.run_dir) < 0)
@@ -374,7 +390,9 @@ static void stop(struct xo_launcher *launcher)
 	if (launcher->stop_workers)
 		LIST_FOREACH (worker, &launcher->workers.list, entry)
 			xo_worker_kill(worker);
-	launcher->workers.changed = workers_unchanged; /* the state file is for the successor */
+	/* State file and keeper are for the successor. */
+	launcher->workers.changed = workers_unchanged;
+	xo_keeper_close(&launcher->keeper, launcher->stop_workers);
 	xo_server_close(&launcher->server);
 	xo_devices_fini(&launcher->devices);
 	xo_controllers_fini(&launcher->controllers);

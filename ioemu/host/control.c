@@ -82,8 +82,7 @@ static void run_query(struct xo_host *host, const json_t *id, const int *fds, si
 	(void)count;
 	xo_control_return(
 		XO_FD_CONTROL, id,
-		json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:I,s:i,s:b}", "fd", host->link.fd,
-			  "arena-fd", host->link.arena_fd, "slots", (int)host->link.slots,
+		json_pack("{s:i,s:i,s:i,s:i,s:I,s:I,s:i,s:b}", "slots", (int)host->link.slots,
 			  "slot-size", (int)host->link.slot_size, "ioservid", (int)host->ioservid,
 			  "vcpus", (int)host->vcpus, "accesses", (json_int_t)host->record->accesses,
 			  "commands", (json_int_t)host->state.commands, "generation",

@@ -121,8 +121,7 @@ static int enter_sandbox(struct xo_host *host)
 static int set_up(struct xo_host *host, const char **what)
 {
 	const struct xo_ioemu_options *options = &host->options;
-	const int keep[] = { XO_FD_CONTROL, XO_FD_ESCROW, XO_FD_LEDGER, options->link_fd,
-			     options->arena_fd };
+	const int keep[] = { XO_FD_CONTROL, XO_FD_LEDGER, options->link_fd, options->arena_fd };
 	int r;
 
 	xo_close_others(keep, XO_ARRAY_SIZE(keep));

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Exactly once: ring worker and drive process killed at every named point and at seeded counts, the
-# launcher at seeded counts, all in the middle of burns. The program notices nothing, the burner counts
+# launcher at seeded counts, alone and at once with the ring, the drive process and both (then nobody but
+# the keeper has what they promised), all in the middle of burns. The program notices nothing, the burner counts
 # just the commands that the guest gave, the disc is equal. XO_FULL=1: more of it in every burn.
 # shellcheck disable=SC2317,SC2030,SC2031 # functions called by name, in subshells of their own
 set -u
@@ -110,19 +111,26 @@ count_deaths() {
 	done
 }
 
-# The launcher is killed when the burner has counted so many commands, and started again.
+# The workers that die with the launcher, as the filter of query-workers says it; the next time others.
+together=(none ring drive 'ring|drive')
+
+# The launcher is killed when the burner has counted so many commands, at once with workers, and started again.
 kill_launcher_at() {
-	local at count
+	local at count n=0 roles victims
 	for at in "$@"; do
 		while :; do
 			[ -e "$lb_dir/over" ] && break 2
 			count=$(burn_query '.process.counters["burner-commands"]')
 			[ "${count:-0}" -ge "$at" ] && break
 		done
-		kill -KILL "$burn_daemon_pid"
+		roles="^(${together[n++ % 4]})\$"
+		mapfile -t victims < <(xenoptic control query-workers | jq -r --arg roles "$roles" \
+			'.workers[] | select(.pid > 0 and (.role | test($roles))) | .pid')
+		kill -KILL "$burn_daemon_pid" "${victims[@]}"
 		wait "$burn_daemon_pid" 2>/dev/null
 		burn_daemon
 		echo "$at" >>"$lb_dir/launcher-kills"
+		[ ${#victims[@]} = 0 ] || printf '%s\n' "${victims[@]}" >>"$lb_dir/victims"
 	done
 	rm "$lb_dir/killing"
 }
@@ -147,6 +155,7 @@ workers_killed() (
 launcher_killed() (
 	local at=() n burn
 	begin $((9000 / launcher_kills)) # slow enough for them all
+	: >"$lb_dir/victims"
 	for ((n = 0; n < launcher_kills; n++)); do
 		random 160
 		at+=("$((random + 5))")
@@ -161,12 +170,14 @@ launcher_killed() (
 	kill_launcher_at "${at[@]}"
 	wait "$burn" || lb_fail "see above"
 	burn_stop
-	echo "$(cat "$lb_dir/once") $(wc -l <"$lb_dir/launcher-kills")" >"$work/launcher"
+	n=$(wc -l <"$lb_dir/victims")
+	[ "$n" -ge $((launcher_kills / 2)) ] || lb_fail "only $n workers were killed with the launcher"
+	echo "$(cat "$lb_dir/once") $(wc -l <"$lb_dir/launcher-kills") with $n workers" >"$work/launcher"
 )
 
 failed=0
 row() {
-	local name=$1 wanted dead who result=ok
+	local name=$1 wanted dead with who result=ok
 	shift
 	seed=$((seed + 1)) # the subshells do not tell where they left it
 	rm -f "$work"/{reference,workers,launcher}
@@ -177,16 +188,17 @@ row() {
 	fi
 	read -r wanted _ <"$work/reference"
 	for who in workers launcher; do
-		read -r extra commands dead <"$work/$who"
+		read -r extra commands dead with <"$work/$who"
 		[ "$extra" = "$wanted" ] || result="the burner did $((extra - wanted)) commands more than it was given"
-		printf '| %-14s | %4d commands | %-8s killed %3d times | %s\n' "$name" "$commands" "$who" "$dead" "$result"
+		printf '| %-14s | %4d commands | %-8s killed %3d times %-15s | %s\n' \
+			"$name" "$commands" "$who" "$dead" "$with" "$result"
 		[ "$result" = ok ] || failed=1
 	done
 }
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-seeded=20 launcher_kills=6
+seeded=20 launcher_kills=8
 [ -z "${XO_FULL:-}" ] || seeded=100 launcher_kills=100
 row "CD-R TAO" cd-r burn_cdr_tao
 row "CD-R SAO" cd-r burn_cdr_sao

@@ -44,7 +44,7 @@ enum {
 struct worker {
 	const char *bus;
 	int control;
-	int escrow; /* the worker's end, kept for successors */
+	int worker_end; /* of the control channel, kept for successors */
 	int ledger;
 	int client_fd, arena;
 	struct xo_link server; /* the drive's end */
@@ -65,17 +65,17 @@ static uint32_t guest_domid;
 static void child_exec(struct worker *w)
 {
 	/* High first, so that no number is overwritten before it was copied. */
-	int fds[] = { w->escrow, w->control, w->ledger, w->client_fd, w->arena };
+	int fds[] = { w->worker_end, w->ledger, w->client_fd, w->arena };
 	const char *domid = getenv("TEST_DOMID");
 	char path[512];
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 4; i++)
 		fds[i] = fcntl(fds[i], F_DUPFD, 100);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 4; i++)
 		dup2(fds[i], XO_FD_CONTROL + i);
 	snprintf(path, sizeof(path), "%s/xenoptic-ioemu", getenv("top_builddir"));
 	execl(path, "xenoptic-ioemu", "--domid", domid, "--name", "guest", "--bus", w->bus,
-	      "--device", "27", "--link", "6,7,8,524288", "--user", "nobody", (char *)NULL);
+	      "--device", "27", "--link", "5,6,8,524288", "--user", "nobody", (char *)NULL);
 	_exit(127);
 }
 
@@ -121,7 +121,7 @@ static struct worker *worker_new(const char *bus)
 	w->bus = bus;
 	assert_int_equal(xo_control_pair(control), 0);
 	w->control = control[0];
-	w->escrow = control[1];
+	w->worker_end = control[1];
 	w->ledger = xo_ledger_create(XO_IOEMU_LEDGER_REGION);
 	assert_int_equal(
 		xo_link_create(XO_IOEMU_LINK_SLOTS, XO_IOEMU_LINK_SLOT_SIZE, link, &w->arena), 0);
@@ -155,7 +155,7 @@ static void worker_free(struct worker *w)
 	assert_int_equal(WEXITSTATUS(status), 0);
 	xo_link_close(&w->server);
 	close(w->control);
-	close(w->escrow);
+	close(w->worker_end);
 	close(w->ledger);
 	close(w->client_fd);
 	close(w->arena);

@@ -27,7 +27,7 @@
  *	--log LEVEL		3 (errors) to 7 (debug); default 6
  *	--ledger-size		prints XO_DRIVE_REGION_SIZE and ends
  *
- * The ledger (fd 5) is xo_ledger_create(XO_DRIVE_REGION_SIZE), one for as long
+ * The ledger (fd 4) is xo_ledger_create(XO_DRIVE_REGION_SIZE), one for as long
  * as the drive is configured. A process that ended is replaced by the same
  * argv, the same ledger, and duplicates of the same descriptors; then the
  * launcher sends, in this order, "insert" with "again" if a disc is in the
@@ -37,9 +37,8 @@
  * is in the ledger by then.
  *
  * The process ends by "shutdown" (status 0). It outlives the launcher, whose end of the
- * channel it holds itself (fd 4): a successor fetches that, and the links and files, from this
- * process by pidfd_getfd and asks "query". Exit status 2: argv or the
- * descriptors are wrong: do not restart.
+ * channel the keeper holds as well: a successor gets that there, and the links and files, and
+ * asks "query". Exit status 2: argv or the descriptors are wrong: do not restart.
  *
  * Commands. Each is answered in order, except those marked (waits), which are
  * answered when the command that runs in the drive has ended; others overtake
@@ -72,9 +71,9 @@
  *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent"|"present",
  *	 "gone": BOOL (the device has been unplugged), "max-transfer": BYTES,
  *	 "links": [{"link": ID, "domid": N, "name": …, "uuid": …, "path": …, "mode": …, "yours": …, "queued": N,
- *	            "commands": N, "errors": N, "refused": N, "open": BOOL, "slots": N, "slot-size": N,
- *	            "fd": N, "arena-fd": N}, …],	the descriptors' numbers here, for pidfd_getfd
- *	 "device-fd": N, "disc-fd": N,	likewise; -1: has none
+ *	            "commands": N, "errors": N, "refused": N, "open": BOOL (its descriptors
+ *	            came by "add-link"), "slots": N, "slot-size": N}, …],
+ *	 "disc": BOOL (it came by "insert"),
  *	 "counters": {"commands": N, "in-bytes": N, "out-bytes": N, "checks": N, "transport-errors": N,
  *	              "replayed": N, "duplicates": N, "split": N, "refused": N, "polls": N, "handovers": N, "burner-commands": N}}
  * insert (waits)	{"again": BOOL}		burner only; 1 or 2 descriptors: sector file, description

@@ -30,7 +30,7 @@
  *	"load"	{}, with 1 descriptor as "save" gave it, before the guest runs: return {};
  *		error "InvalidState", "InvalidImage". What was under way comes back as
  *		an error that the guest's driver retries.
- *	"query"	{}: return {"fd": N, "arena-fd": N, "slots": N, "slot-size": N, "ioservid": N,
+ *	"query"	{}: return {"slots": N, "slot-size": N, "ioservid": N,
  *		"vcpus": N, "accesses": N, "commands": N, "generation": N, "sandboxed": bool}
  *	"quit"	{}: destroys the ioreq server, return {}, exit status 0
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ledger: what a worker has promised, in a sealed memfd that the launcher
- * holds, so that a successor goes on where a killed worker stopped.
+ * The ledger: what a worker has promised, in a sealed memfd that launcher and
+ * keeper hold, so that a successor goes on where a killed worker stopped.
  *
  * It is a header, followed by `region_size` bytes whose layout belongs to the
  * worker (its slots with their states). The rules for those:

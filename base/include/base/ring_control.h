@@ -30,7 +30,7 @@
  * Commands
  *	"add-lun"	{"lun": "CHANNEL:ID:LUN", "link": N, "slots": N, "slot-size": N},
  *			with 2 descriptors: the link's client end, its arena
- *		return	{"fd": N, "arena-fd": N}: their numbers in the worker
+ *		return	{}
  *		error	"DeviceExists", "InvalidParameter", "ResourceExhausted"
  *	"remove-lun"	{"lun": "CHANNEL:ID:LUN"}
  *		New requests for it get NO_CONNECT at once; the return {} comes when
@@ -41,9 +41,9 @@
  *		force: does not), publishes them, unmaps the ring, closes the port.
  *		return	{}, then the worker exits with status 0
  *	"query"		{}
- *		return	{"luns": [{"lun": TEXT, "link": N, "fd": N, "arena-fd": N, "slots": N,
- *			"slot-size": N, "in-flight": N}…], "requests": N, "responses": N,
- *			"bad-requests": N, "events": N, "sandboxed": bool}
+ *		return	{"luns": [{"lun": TEXT, "link": N, "slots": N, "slot-size": N,
+ *			"in-flight": N}…], "requests": N, "responses": N, "bad-requests": N,
+ *			"events": N, "sandboxed": bool}
  * All are answered in any state after "ready"; "add-lun" after "disconnect" is
  * "InvalidState".
  *

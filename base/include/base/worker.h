@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How the launcher starts a worker: everything in argv, and descriptors at
- * fixed numbers, so that a launcher which was restarted can fetch them back
- * from the living worker with pidfd_getfd(2).
+ * fixed numbers. Each of them is in the keeper as well (base/keeper_control.h),
+ * so that the successors of launcher and worker have the same.
  */
 #ifndef XO_BASE_WORKER_H
 #define XO_BASE_WORKER_H
 
 enum xo_worker_fd {
-	XO_FD_CONTROL = 3, /* the worker's end of its control channel (base/control.h) */
-	XO_FD_ESCROW =
-		4, /* the launcher's end of the same, held for the launcher's successor; never used here */
-	XO_FD_LEDGER = 5, /* base/ledger.h */
-	XO_FD_FIRST = 6, /* what argv names: links, arenas, devices, files */
+	/*
+	 * The worker's end of its control channel (base/control.h). Its other end is closed when launcher
+	 * and keeper are gone: then nobody can go on where this worker is, and it ends.
+	 */
+	XO_FD_CONTROL = 3,
+	XO_FD_LEDGER = 4, /* base/ledger.h */
+	XO_FD_FIRST = 5, /* what argv names: links, arenas, devices, files */
 };
 
 /* The unprivileged user of the workers, unless --user says another. */

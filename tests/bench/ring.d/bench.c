@@ -193,13 +193,12 @@ static void drive_exec(int control[2], int ledger)
 			 (char *)(uintptr_t) "--log",
 			 (char *)(uintptr_t) "4",
 			 NULL };
-	int high[3] = { fcntl(control[1], F_DUPFD, 100), fcntl(control[0], F_DUPFD, 100),
-			fcntl(ledger, F_DUPFD, 100) };
+	int high[2] = { fcntl(control[1], F_DUPFD, 100), fcntl(ledger, F_DUPFD, 100) };
 
 	snprintf(program, sizeof(program), "%s/xenoptic-drive", getenv("top_builddir"));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 2; i++)
 		dup2(high[i], XO_FD_CONTROL + i);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 2; i++)
 		close(high[i]);
 	execv(program, argv);
 	_exit(98);

@@ -80,7 +80,7 @@ void harness_init(struct harness *h, bool burner)
 		return;
 	}
 	harness_arg(h, "--device");
-	harness_arg(h, "6");
+	harness_arg(h, "5");
 	harness_arg(h, "--path");
 	harness_arg(h, "/dev/fake");
 }
@@ -95,13 +95,10 @@ void harness_arg(struct harness *h, const char *arg)
 static void become_drive(struct harness *h, const int control[2])
 {
 	const char *argv[HARNESS_ARGS + 2];
-	int nothing = above(open("/dev/null", O_RDONLY | O_CLOEXEC));
 	unsigned int n = 0;
 
-	/* Not the launcher's end as escrow: the process must not outlive a test that is killed. */
 	if (dup2(h->log, 1) < 0 || dup2(h->log, 2) < 0 || dup2(control[1], XO_FD_CONTROL) < 0 ||
-	    dup2(nothing, XO_FD_ESCROW) < 0 || dup2(h->ledger, XO_FD_LEDGER) < 0 ||
-	    (!h->burner && dup2(h->device, XO_FD_FIRST) < 0))
+	    dup2(h->ledger, XO_FD_LEDGER) < 0 || (!h->burner && dup2(h->device, XO_FD_FIRST) < 0))
 		_exit(99);
 	argv[n++] = h->program;
 	for (unsigned int i = 0; i < h->arg_count; i++)
@@ -771,10 +768,10 @@ void harness_check_sandbox(struct harness *h)
 	check_status(h, "Seccomp", "2");
 	check_status(h, "NoNewPrivs", "1");
 	check_status(h, "Threads", "2");
-	/* 0 1 2, control, escrow, ledger, epoll, eventfd, the device; socket and arena of links */
+	/* 0 1 2, control, ledger, epoll, eventfd, the device; socket and arena of links */
 	for (unsigned int i = 0; i < HARNESS_LINKS; i++)
 		links += h->clients[i].added;
-	assert_int_equal(count_descriptors(h), (h->burner ? 8 : 9) + 2 * links);
+	assert_int_equal(count_descriptors(h), (h->burner ? 7 : 8) + 2 * links);
 	if (geteuid() != 0 || !pw)
 		return;
 	snprintf(uids, sizeof(uids), "%u\t%u\t%u\t%u", pw->pw_uid, pw->pw_uid, pw->pw_uid,

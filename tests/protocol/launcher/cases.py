@@ -11,7 +11,8 @@ import threading
 import time
 import traceback
 
-from rig import BUILD, DIR, Daemon, Failure, Frontend, Store, check, create, kill_and_wait, lbctl
+from rig import BUILD, DIR, PATIENCE
+from rig import Daemon, Failure, Frontend, Store, check, create, kill_and_wait, lbctl, running
 
 DOM0 = Store(f"{DIR}/socket")
 TUR = b"\0" * 6
@@ -399,6 +400,138 @@ def workers_survive_the_launcher():
     daemon.stop()
 
 
+def answered(front, sent):
+    got = [front.receive() for _ in sent]
+    check(sorted(n for n, _, _ in got) == sorted(sent), "each command has one answer", sent, got)
+    check(all(host == 0 for _, _, host in got), "and it is the drive's", got)
+
+
+def workers_die_with_the_launcher():
+    """Nobody but the keeper has their ledgers and links then."""
+    daemon = Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
+    guest = Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    roles = (guest.ring, guest.disk)
+    for victims in (roles[:1], roles[1:], roles) * 3:
+        pids = [daemon.pid(*worker) for worker in victims]
+        sent = [front.send() for _ in range(8)]
+        daemon.kill(*pids)
+        sent += [front.send() for _ in range(8)]
+        daemon.start()
+        answered(front, sent)
+        daemon.ready()
+    # They die, and their successors as well, while one launcher after the other does.
+    for point in ("adopted", "ended", "planned", "spawned", "recorded"):
+        pids = [daemon.pid(*worker) for worker in roles]
+        sent = [front.send() for _ in range(8)]
+        daemon.kill(*pids)
+        daemon.start({"XENOPTIC_KILL": f"launcher.{point}=1"})
+        check(daemon.process.wait(PATIENCE) < 0, f"{point} was not reached")
+        daemon.start()
+        answered(front, sent)
+        daemon.ready()
+    check(front.backend_state(4), "the guest saw a state")
+    kept = daemon.kept()
+    check(kept == 4 + 3, f"{kept} descriptors are kept: control and ledger of two workers, and a link's three")
+    guest.destroy()
+    daemon.idle()
+    daemon.until(lambda: daemon.kept() == 0)
+    daemon.stop()
+
+
+def keeper_is_replaced():
+    daemon = Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
+    guest = Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    roles = (guest.ring, guest.disk)
+    kept = daemon.kept()
+    for _ in range(3):
+        first = daemon.keeper()
+        kill_and_wait(first)
+        daemon.until(lambda: daemon.keeper() != first and daemon.kept() == kept)
+        pids = [daemon.pid(*worker) for worker in roles]
+        sent = [front.send() for _ in range(8)]
+        daemon.kill(*pids)
+        daemon.start()
+        answered(front, sent)
+        daemon.ready()
+        front.alive()
+    # Nobody has anything any more: the workers end, the guest is told, and may begin anew.
+    pids = [daemon.pid(*worker) for worker in roles]
+    daemon.kill(daemon.keeper())
+    for pid in pids:
+        daemon.wait(lambda: not running(pid))
+    daemon.start()
+    daemon.ready()
+    front.backend_state(5)
+    check("connection was lost" in front.errors()["error"], front.errors())
+    front.leave()
+    front.state(1)
+    front.connect()
+    front.alive()
+    # A daemon that ends leaves the keeper to its successor, one that has nothing to leave does not.
+    daemon.process.terminate()
+    check(daemon.process.wait(PATIENCE) == 0, "SIGTERM")
+    keeper = daemon.keeper()
+    daemon.start()
+    daemon.ready()
+    check(daemon.keeper() == keeper, "another keeper")
+    front.alive()
+    guest.destroy()
+    daemon.idle()
+    daemon.process.terminate()
+    daemon.process.wait()
+    daemon.wait(lambda: not running(keeper))
+    daemon.start()
+    daemon.ready().stop()
+
+
+def keeper_is_strict(daemon):
+    """Rubbish gets an error; another user nothing."""
+    guest = Guest(daemon)
+    guest.frontend.connect()
+    path = f"{daemon.run}/keeper.sock"
+    check(os.stat(path).st_mode & 0o777 == 0o600, "mode of the keeper's socket")
+    daemon.kill()
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(path)
+
+    def ask(text, fds=()):
+        socket.send_fds(s, [text if isinstance(text, bytes) else json.dumps(text).encode()], fds)
+        data, got, _, _ = socket.recv_fds(s, 16384, 8)
+        for fd in got:
+            os.close(fd)
+        return json.loads(data), len(got)
+
+    kept = ask({"execute": "query"})[0]["return"]["kept"]
+    check(kept == 7, f"{kept} are kept")
+    for packet, error in (
+        (b"{", "GenericError"), (b"[]", "GenericError"), ({"execute": 4}, "CommandNotFound"),
+        ({"execute": "put"}, "InvalidArguments"), ({"execute": "get", "arguments": {"names": []}}, "InvalidArguments"),
+        ({"execute": "get", "arguments": {"names": ["x"] * 9}}, "InvalidArguments"),
+        ({"execute": "get", "arguments": {"names": ["x" * 256]}}, "InvalidArguments"),
+        ({"execute": "get", "arguments": {"names": [1]}}, "InvalidArguments"),
+        ({"execute": "get", "arguments": {"names": ["nothing"]}}, "NotKept"),
+        ({"execute": "put", "arguments": {"names": ["two", "names"]}}, "InvalidArguments"),
+    ):  # fmt: skip
+        check(ask(packet, [0])[0].get("error", {}).get("class") == error, packet)
+    names = [f"n{i}" for i in range(8)]
+    check("return" in ask({"execute": "put", "arguments": {"names": names}}, [0] * 8)[0], "put")
+    check("return" in ask({"execute": "put", "arguments": {"names": names[:4]}}, [0] * 4)[0], "put again")
+    check(ask({"execute": "get", "id": 7, "arguments": {"names": names}}) == ({"return": {}, "id": 7}, 8), "get")
+    check(ask({"execute": "query"})[0]["return"]["kept"] == kept + 8, "kept")
+    check("return" in ask({"execute": "drop", "arguments": {"names": names[:2] + ["nothing"]}})[0], "drop")
+    s.close()
+    # What a launcher put that died before it wrote it down is swept away.
+    daemon.start()
+    daemon.ready()
+    check(daemon.kept() == kept, f"{daemon.kept()} are kept")
+    guest.frontend.alive()
+    guest.destroy()
+
+
 # A connection starts two workers, makes one link and writes two states.
 POINTS = [(p, n) for p in ("planned", "spawned", "recorded", "switch", "switched") for n in (1, 2)]
 POINTS += [("linked", 1), ("offered", 1)]
@@ -548,6 +681,10 @@ def workers_are_shut_in(daemon):
             target = os.readlink(f"/proc/{pid}/fd/{fd}")
             standard = int(fd) <= 2
             check(standard or target.startswith(ALLOWED_FDS) or "loopback" in target, f"{worker}: fd {fd} is {target}")
+    keeper = status_of(daemon.keeper())
+    check(keeper["Seccomp"] == "2" and keeper["NoNewPrivs"] == "1", "the keeper has no filter")
+    check(set(keeper["Uid"].split()) == {str(nobody)}, f"the keeper's uid {keeper['Uid']}")
+    check(all(int(keeper[kind], 16) == 0 for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")), "the keeper's capabilities")
     guest.frontend.alive()
     guest.destroy()
 
@@ -618,12 +755,15 @@ SHARED = [
     workers_are_replaced,
     workers_are_shut_in,
     commands_are_watched,
+    keeper_is_strict,
     quotas_are_survived,
     control_socket_is_strict,
 ]
 OWN = [
     restarts_are_bounded,
     workers_survive_the_launcher,
+    workers_die_with_the_launcher,
+    keeper_is_replaced,
     launcher_dies_at_every_point_of_a_connection,
 ]
 

@@ -311,18 +311,47 @@ class Daemon:
         return self.until(look)
 
     def until(self, function):
+        return self.wait(function, lambda: (self.control("list"), self.workers()))
+
+    @staticmethod
+    def wait(function, told=lambda: ""):
         end = time.monotonic() + PATIENCE
         while not (result := function()):
-            check(time.monotonic() < end, "waited too long", self.control("list"), self.workers())
+            if time.monotonic() >= end:
+                raise Failure("waited too long", told())
             time.sleep(0.01)
         return result
+
+    def keeper(self):
+        """The pid of the keeper: who has its listening socket as descriptor 3."""
+
+        def look():
+            with open("/proc/net/unix", encoding="utf-8") as f:
+                rows = [line.split() for line in f]
+            # Flags: __SO_ACCEPTCON.
+            inodes = {f"socket:[{r[6]}]" for r in rows if r[-1] == f"{self.run}/keeper.sock" and r[3] == "00010000"}
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    if os.readlink(f"/proc/{pid}/fd/3") in inodes and running(pid):
+                        return int(pid)
+                except OSError:
+                    pass
+            return None
+
+        return self.wait(look)
+
+    def kept(self):
+        """How many descriptors the keeper holds, beside standard ones, its socket and the daemon's connection."""
+        return len(os.listdir(f"/proc/{self.keeper()}/fd")) - 5
 
     def idle(self):
         """Nobody is served any more."""
         self.until(lambda: not self.workers())
 
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
+    def kill(self, *pids):
+        """The daemon, at once with other processes."""
+        for pid in (self.process.pid, *pids):
+            os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self, workers=True):

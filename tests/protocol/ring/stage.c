@@ -162,7 +162,6 @@ static void exec_worker(const struct stage *stage)
 	ARG(port), ARG("--protocol"), ARG("x86_64-abi"), ARG("--sg-grant"), ARG("128");
 	ARG("--user"), ARG("nobody");
 	high[count++] = fcntl(stage->control[1], F_DUPFD, 100);
-	high[count++] = fcntl(stage->control[0], F_DUPFD, 100);
 	high[count++] = fcntl(stage->ledger_fd, F_DUPFD, 100);
 	for (unsigned int i = 0; i < STAGE_LUNS; i++) {
 		if (!stage->luns[i].used)
