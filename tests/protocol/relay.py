@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 DIR = os.environ["lb_dir"]
 BUILD = os.environ["top_builddir"]
@@ -55,14 +56,18 @@ def qemu():
 class Libxl:
     """A domain with its device model."""
 
-    def __init__(self, name, *extra, pass_fds=()):
+    def __init__(self, name, *extra, pass_fds=(), by_path=False):
         self.domid = int(lbctl("create-domain", "--type", "hvm", "--memory", "32", "--uuid", UUID, name))
         self.path = f"{DIR}/qmp-{self.domid}"
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(self.path)
-        listener.listen(1)
         fd = listener.fileno()
-        arguments = ["-xen-domid", str(self.domid), "-chardev", f"socket,id=libxl-cmd,fd={fd},server=on,wait=off"]
+        if by_path:  # as libxl does it for a QEMU that stays root
+            where = f"path={self.path}"
+        else:
+            listener.bind(self.path)
+            listener.listen(1)
+            where = f"fd={fd}"
+        arguments = ["-xen-domid", str(self.domid), "-chardev", f"socket,id=libxl-cmd,{where},server=on,wait=off"]
         arguments += ["-machine", "xenfv", "-optical", "drive=virtual:a", *extra]
         self.process = subprocess.Popen(
             [f"{BUILD}/device-model", *arguments],
@@ -72,7 +77,13 @@ class Libxl:
         listener.close()
         self.id = 0
         self.client = socket.socket(socket.AF_UNIX)
-        self.client.connect(self.path)
+        while True:
+            try:
+                self.client.connect(self.path)
+                break
+            except FileNotFoundError:
+                assert self.process.poll() is None, "the wrapper ended"
+                time.sleep(0.01)
         self.answers = self.client.makefile("rb")
         assert b"QMP" in self.answers.readline(), "no greeting"
 
@@ -126,7 +137,7 @@ def main():
         f.write(f'#!/bin/sh\nexec {sys.executable} {__file__} qemu "$@"\n')
     os.chmod(f"{DIR}/qemu", 0o755)
 
-    first = Libxl("first")
+    first = Libxl("first", by_path=True)
     assert controllers(first.domid) == ["serving"], controllers(first.domid)
     assert "return" in first.call("qmp_capabilities")
     assert first.call("bogus")["error"]["desc"] == "no"

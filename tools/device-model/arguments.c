@@ -45,17 +45,43 @@ static int take_domid(struct xo_dm_arguments *a, const char *value, char *error,
 	return 0;
 }
 
-/* "socket,id=libxl-cmd,fd=N,server=on,wait=off" */
-static int take_chardev(const char *value)
+/* Where an item of a QEMU option begins, up to `end`; NULL: it is not there. */
+static const char *item(const char *value, const char *name, const char **end)
 {
-	const char *fd = strstr(value, ",fd=");
-	char *end;
-	long n;
+	const char *at = strstr(value, name);
 
-	if (strncmp(value, "socket,id=libxl-cmd,", 20) != 0 || !fd)
-		return -1;
-	n = strtol(fd + 4, &end, 10);
-	return end > fd + 4 && (!*end || *end == ',') && n > 2 && n < 65536 ? (int)n : -1;
+	if (!at)
+		return NULL;
+	at += strlen(name);
+	*end = at + strcspn(at, ",");
+	return at;
+}
+
+/*
+ * libxl's own monitor: "socket,id=libxl-cmd,fd=N,server=on,wait=off" of a
+ * deprivileged QEMU, with path=PATH in place of fd=N of any other. `at` is
+ * where the option goes in QEMU's command line.
+ */
+static void take_chardev(struct xo_dm_arguments *a, const char *value, int at)
+{
+	const char *end;
+	const char *fd;
+	const char *path;
+
+	if (strncmp(value, "socket,id=libxl-cmd,", 20))
+		return;
+	fd = item(value, ",fd=", &end);
+	if (fd) {
+		long n = strtol(fd, NULL, 10);
+
+		if (end > fd && strspn(fd, "0123456789") == (size_t)(end - fd) && n > 2 &&
+		    n < 65536)
+			a->qmp_fd = (int)n;
+	}
+	path = item(value, ",path=", &end);
+	if (!fd && path && end > path && !a->qmp_path)
+		a->qmp_path = strndup(path, (size_t)(end - path));
+	a->qmp_at = at;
 }
 
 /* "fd:N" */
@@ -97,7 +123,7 @@ int xo_dm_arguments_parse(struct xo_dm_arguments *a, int argc, char **argv, char
 		else if (i && next && (is_option(argv[i], "machine") || is_option(argv[i], "M")))
 			a->pv = a->pv || machine_is_pv(next);
 		else if (i && next && is_option(argv[i], "chardev") && a->qmp_fd < 0)
-			a->qmp_fd = take_chardev(next);
+			take_chardev(a, next, count + 1);
 		else if (i && next && is_option(argv[i], "incoming"))
 			a->incoming_fd = take_incoming(next);
 		a->qemu[count++] = argv[i];
@@ -110,7 +136,9 @@ int xo_dm_arguments_parse(struct xo_dm_arguments *a, int argc, char **argv, char
 void xo_dm_arguments_fini(struct xo_dm_arguments *arguments)
 {
 	free(arguments->qemu);
+	free(arguments->qmp_path);
 	arguments->qemu = NULL;
+	arguments->qmp_path = NULL;
 }
 
 json_t *xo_dm_options(const char *optical, size_t n)

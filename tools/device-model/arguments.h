@@ -15,6 +15,8 @@ struct xo_dm_arguments {
 	size_t optical_count;
 	int domid; /* -1: not for a domain, libxl's probe of the binary */
 	int qmp_fd; /* the listening socket on which libxl speaks to QEMU; -1: there is none */
+	char *qmp_path; /* where QEMU was to make that socket (libxl gives either); NULL */
+	int qmp_at; /* the place in `qemu` of the option with qmp_fd or qmp_path */
 	int incoming_fd; /* QEMU's saved state; -1: the guest starts anew */
 	bool pv; /* QEMU is only the backend of a guest without a device model */
 };

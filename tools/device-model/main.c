@@ -94,8 +94,27 @@ static int read_states(const struct xo_dm_arguments *arguments, json_t **states)
 	return r;
 }
 
+/*
+ * Where QEMU was to make libxl's socket, the socket is made here, and QEMU gets it as a
+ * descriptor: as if libxl had done so itself.
+ */
+static int take_path(struct xo_dm_arguments *arguments)
+{
+	static char option[64];
+	int fd = xo_relay_listen(arguments->qmp_path);
+
+	if (fd < 0) {
+		fprintf(stderr, "device-model: %s: %s\n", arguments->qmp_path, strerror(-fd));
+		return fd;
+	}
+	snprintf(option, sizeof(option), "socket,id=libxl-cmd,fd=%d,server=on,wait=off", fd);
+	arguments->qemu[arguments->qmp_at] = option;
+	arguments->qmp_fd = fd;
+	return 0;
+}
+
 /* The drives are there, and the relay stands between libxl and QEMU. 0, or the reason was printed. */
-static int prepare(const struct xo_dm_arguments *arguments)
+static int prepare(struct xo_dm_arguments *arguments)
 {
 	const char *environment = getenv("XENOPTIC_SOCKET");
 	const char *socket = environment ? environment : XO_CONTROL_SOCKET;
@@ -106,6 +125,8 @@ static int prepare(const struct xo_dm_arguments *arguments)
 	if (!r)
 		r = attach_all(arguments, socket, states);
 	json_decref(states);
+	if (!r && arguments->qmp_fd < 0 && arguments->qmp_path)
+		r = take_path(arguments);
 	if (r)
 		return r;
 	if (arguments->qmp_fd < 0) {

@@ -430,14 +430,18 @@ static void relay_run(struct relay *relay)
 }
 
 /* QEMU's own socket, in the place of libxl's. */
-static int make_socket(const char *path)
+int xo_relay_listen(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	mode_t mask = umask(0177);
+	mode_t mask;
 	int r = 0;
+	int fd;
 
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	mask = umask(0177);
 	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, CLIENTS_MAX) < 0)
@@ -475,7 +479,7 @@ int xo_relay_start(int fd, int domid, const char *control_socket, const char *ru
 	r = snprintf(relay.qemu_path, sizeof(relay.qemu_path), "%s/qmp-%d", run_dir, domid);
 	if (r >= (int)sizeof(relay.qemu_path))
 		return -ENAMETOOLONG;
-	mine = make_socket(relay.qemu_path);
+	mine = xo_relay_listen(relay.qemu_path);
 	relay.listener = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	relay.qemu_pid_fd = (int)syscall(SYS_pidfd_open, parent, 0);
 	if (mine < 0)

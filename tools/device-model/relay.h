@@ -7,6 +7,9 @@
 #ifndef XO_TOOLS_RELAY_H
 #define XO_TOOLS_RELAY_H
 
+/* A socket that listens at `path`, whatever was there before; or -errno. It is inherited. */
+int xo_relay_listen(const char *path);
+
 /*
  * Takes the place of QEMU at libxl's socket, whose listening descriptor `fd` becomes
  * that of another one, and starts the relay, which ends when this process (by then QEMU) does.
