@@ -72,7 +72,8 @@ struct xo_ioemu_state {
 	struct xo_ioemu_handle handles[XO_IOEMU_LINK_SLOTS];
 	uint64_t next_tag;
 	uint64_t commands;
-	struct xo_ioemu_access accesses[XO_IOEMU_VCPUS_MAX];
+	struct xo_ioemu_access
+		accesses[XO_IOEMU_VCPUS_MAX]; /* last: a commit copies as many as there are */
 };
 
 /* A range that the ioreq server may have mapped: recorded before it is. */
@@ -121,14 +122,20 @@ struct xo_ioemu_options {
 	bool verbose;
 };
 
-/* Guest memory mapped in chunks of pages, a bounded number of them. */
+/*
+ * Guest memory mapped in chunks of pages, a bounded number of them: the pages of
+ * a transfer lie anywhere in the guest, and mapping a chunk costs more than a
+ * command, so there are enough for 256 MiB.
+ */
 #define XO_CHUNK_PAGES 16u
-#define XO_CHUNKS 256u
+#define XO_CHUNKS 4096u
+/* Ranges of pages that were written and not reported yet. */
+#define XO_DIRTY_MAX 32u
 
 struct xo_chunk {
 	uint64_t number; /* of the chunk in guest physical memory */
 	uint8_t *memory; /* NULL: none */
-	int errors[XO_CHUNK_PAGES]; /* 0: the page is there */
+	uint32_t absent; /* a bit for each page that is not there */
 };
 
 struct xo_guest_memory {
@@ -136,6 +143,8 @@ struct xo_guest_memory {
 	xendevicemodel_handle *devicemodel;
 	uint16_t domid;
 	struct xo_chunk chunks[XO_CHUNKS];
+	struct xen_dm_op_modified_memory_extent dirty[XO_DIRTY_MAX];
+	uint32_t dirty_count;
 };
 
 struct xo_host {
@@ -183,6 +192,8 @@ int xo_guest_memory_read(struct xo_guest_memory *memory, uint64_t address, void 
 			 size_t length);
 int xo_guest_memory_write(struct xo_guest_memory *memory, uint64_t address, const void *buffer,
 			  size_t length);
+/* Tells Xen which pages were written, in one call: before what wrote them is committed. */
+void xo_guest_memory_report(struct xo_guest_memory *memory);
 
 /* server.c: the ioreq server. */
 int xo_server_open(struct xo_host *host);

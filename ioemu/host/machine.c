@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The controller's model in a Xen guest: memory, interrupts, ranges, and the commit of its state. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -73,8 +74,11 @@ void xo_machine_commit(struct xo_host *host)
 {
 	struct xo_ioemu_ledger *record = host->record;
 	uint32_t next = record->active == 1 ? 2 : 1;
+	size_t length = offsetof(struct xo_ioemu_state, accesses) +
+			host->vcpus * sizeof(host->state.accesses[0]);
 
-	memcpy(&record->snapshots[next - 1], &host->state, sizeof(host->state));
+	xo_guest_memory_report(&host->memory);
+	memcpy(&record->snapshots[next - 1], &host->state, length);
 	xo_ledger_commit(&record->active, next);
 }
 

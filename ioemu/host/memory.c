@@ -48,6 +48,7 @@ static struct xo_chunk *chunk_find(struct xo_guest_memory *memory, uint64_t numb
 {
 	struct xo_chunk *chunk = &memory->chunks[number % XO_CHUNKS];
 	xen_pfn_t pages[XO_CHUNK_PAGES];
+	int errors[XO_CHUNK_PAGES];
 
 	if (chunk->memory && chunk->number == number)
 		return chunk;
@@ -55,8 +56,11 @@ static struct xo_chunk *chunk_find(struct xo_guest_memory *memory, uint64_t numb
 	for (unsigned int i = 0; i < XO_CHUNK_PAGES; i++)
 		pages[i] = number * XO_CHUNK_PAGES + i;
 	chunk->memory = xenforeignmemory_map(memory->handle, memory->domid, PROT_READ | PROT_WRITE,
-					     XO_CHUNK_PAGES, pages, chunk->errors);
+					     XO_CHUNK_PAGES, pages, errors);
 	chunk->number = number;
+	chunk->absent = 0;
+	for (unsigned int i = 0; i < XO_CHUNK_PAGES && chunk->memory; i++)
+		chunk->absent |= (errors[i] ? 1u : 0u) << i;
 	return chunk->memory ? chunk : NULL;
 }
 
@@ -74,7 +78,7 @@ static uint8_t *piece_at(struct xo_guest_memory *memory, uint64_t address, size_
 	if (!chunk)
 		return NULL;
 	for (uint32_t page = offset >> PAGE_SHIFT; page <= (offset + n - 1) >> PAGE_SHIFT; page++) {
-		if (!chunk->errors[page])
+		if (!(chunk->absent & 1u << page))
 			continue;
 		/* A page that is not there now may come: do not keep the miss. */
 		chunk_unmap(memory, chunk);
@@ -124,15 +128,37 @@ int xo_guest_memory_read(struct xo_guest_memory *memory, uint64_t address, void 
 	return 0;
 }
 
+void xo_guest_memory_report(struct xo_guest_memory *memory)
+{
+	if (memory->dirty_count &&
+	    xendevicemodel_modified_memory_bulk(memory->devicemodel, memory->domid, memory->dirty,
+						memory->dirty_count) < 0)
+		xo_log_limited(XO_LOG_WARNING, "cannot report modified memory: %s",
+			       strerror(errno));
+	memory->dirty_count = 0;
+}
+
 static void mark_dirty(struct xo_guest_memory *memory, uint64_t address, size_t length)
 {
 	uint64_t first = address >> PAGE_SHIFT;
 	uint64_t last = (address + length - 1) >> PAGE_SHIFT;
 
-	if (xendevicemodel_modified_memory(memory->devicemodel, memory->domid, first,
-					   (uint32_t)(last - first + 1)) < 0)
-		xo_log_limited(XO_LOG_WARNING, "cannot report modified memory: %s",
-			       strerror(errno));
+	/* A command's FISes and its header lie in one page or two, its data often in a row. */
+	for (uint32_t i = 0; i < memory->dirty_count; i++) {
+		struct xen_dm_op_modified_memory_extent *extent = &memory->dirty[i];
+		uint64_t end = extent->first_pfn + extent->nr;
+
+		if (first < extent->first_pfn || first > end)
+			continue;
+		extent->nr = (uint32_t)(XO_MAX(end, last + 1) - extent->first_pfn);
+		return;
+	}
+	if (memory->dirty_count == XO_DIRTY_MAX)
+		xo_guest_memory_report(memory);
+	memory->dirty[memory->dirty_count++] = (struct xen_dm_op_modified_memory_extent){
+		.first_pfn = first,
+		.nr = (uint32_t)(last - first + 1),
+	};
 }
 
 int xo_guest_memory_write(struct xo_guest_memory *memory, uint64_t address, const void *buffer,
