@@ -51,10 +51,9 @@ systemdunitdir = $(systemdsystemunitdir)
 sysusersdir = $(prefix)/lib/sysusers.d
 nodist_sysusers_DATA = tools/systemd/sysusers/xenoptic.conf
 xoconfdir = $(sysconfdir)/xenoptic
-dist_xoconf_DATA = tools/systemd/xenoptic.conf
 bashcompletiondir = $(datadir)/bash-completion/completions
-dist_bashcompletion_DATA = tools/completion/xenoptic
-EXTRA_DIST += tools/systemd/xenopticd.service.in tools/systemd/xenoptic.sysusers
+dist_bashcompletion_DATA = tools/completion/xenoptic tools/completion/xenoptic-guest
+EXTRA_DIST += tools/systemd/xenopticd.service.in tools/systemd/xenoptic.sysusers tools/systemd/xenoptic.conf
 CLEANFILES += tools/systemd/xenopticd.service tools/systemd/sysusers/xenoptic.conf
 
 tools/systemd/xenopticd.service: $(srcdir)/tools/systemd/xenopticd.service.in Makefile
@@ -63,5 +62,17 @@ tools/systemd/xenopticd.service: $(srcdir)/tools/systemd/xenopticd.service.in Ma
 
 tools/systemd/sysusers/xenoptic.conf: $(srcdir)/tools/systemd/xenoptic.sysusers
 	$(AM_V_GEN)$(MKDIR_P) tools/systemd/sysusers && cp $(srcdir)/tools/systemd/xenoptic.sysusers $@
+
+# A configuration that somebody has changed is theirs: neither written over nor taken away.
+install-data-local:
+	@$(MKDIR_P) '$(DESTDIR)$(xoconfdir)'
+	test -e '$(DESTDIR)$(xoconfdir)/xenoptic.conf' || \
+	$(INSTALL_DATA) $(srcdir)/tools/systemd/xenoptic.conf '$(DESTDIR)$(xoconfdir)'
+uninstall-hook:
+	! cmp -s $(srcdir)/tools/systemd/xenoptic.conf '$(DESTDIR)$(xoconfdir)/xenoptic.conf' || \
+	rm -f '$(DESTDIR)$(xoconfdir)/xenoptic.conf'
+	@for folder in '$(xoconfdir)' '$(xolibexecdir)' '$(pkglibdir)' '$(cdfrontdir)'; do \
+		rmdir "$(DESTDIR)$$folder" 2>/dev/null || :; \
+	done
 
 include tools/guest/local.mk

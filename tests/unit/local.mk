@@ -68,3 +68,7 @@ tests_unit_test_filters_LDADD = $(DRIVE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_runner_SOURCES = tests/unit/test_runner.c
 tests_unit_test_runner_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_PRIVATE_INC)
 tests_unit_test_runner_LDADD = $(DRIVE_LIBS) $(CMOCKA_LIBS)
+
+# What is installed: for a package, and for the shell.
+TESTS += tests/unit/install.sh tests/unit/completion.sh
+EXTRA_DIST += tests/unit/install.sh tests/unit/completion.sh
