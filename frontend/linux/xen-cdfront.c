@@ -1027,7 +1027,7 @@ static void cdfront_remove(struct xenbus_device *dev)
 	scsi_host_put(info->host);
 }
 
-/* The guest runs again, here or elsewhere: a new ring to a new backend, and nothing is in flight. */
+/* The guest runs again, here or elsewhere: a new ring to a new backend, nothing is in flight. */
 static int cdfront_resume(struct xenbus_device *dev)
 {
 	struct cdfront *info = dev_get_drvdata(&dev->dev);

@@ -3,7 +3,7 @@
 TESTS += tests/lint/layering
 EXTRA_DIST += check build-aux/packages .clang-format .clang-tidy \
 	tests/lint/compile-commands tests/lint/cppcheck tests/lint/format tests/lint/layering \
-	tests/lint/scripts tests/lint/source tests/lint/tidy
+	tests/lint/module tests/lint/package tests/lint/scripts tests/lint/source tests/lint/tidy
 
 # For ./check, which runs the tests by kind.
 .PHONY: print-tests
