@@ -26,6 +26,7 @@ struct job {
 	uint64_t deadline;
 	bool boot;
 	bool force;
+	bool querying; /* the drive was asked whether it burns */
 	bool asked; /* the device was asked to close */
 	bool refused;
 	char error[512];
@@ -170,29 +171,35 @@ static void busy_reply(void *priv, const json_t *data, const char *error_class, 
 	(void)error;
 	(void)fds;
 	(void)count;
+	job->querying = false;
+	if (!data) /* its process died: the successor is asked */
+		return;
 	job->refused = burning(data, job->error, sizeof(job->error));
 	job->asked = !job->refused;
 	if (job->asked)
 		xo_toolstack_close(&job->launcher->store, &job->nodes);
 }
 
-/* True when the drive was asked; busy_reply goes on. */
-static bool ask_drive(struct job *job)
+/* Asks the drive, if there is one; then busy_reply goes on. */
+static void begin_detach(struct job *job)
 {
 	struct xo_device *device = job->nodes.backend_domid == job->launcher->store.domid
 					   ? xo_devices_find(&job->launcher->devices,
 							     job->nodes.domid, job->nodes.number)
 					   : NULL;
 
-	for (unsigned int i = 0; device && i < XO_UNITS_MAX; i++) {
+	for (unsigned int i = 0; !job->force && device && i < XO_UNITS_MAX; i++) {
 		const struct xo_attachment *attachment = device->units[i].attachment;
 
-		if (attachment && attachment->drive->worker &&
-		    !xo_worker_command(attachment->drive->worker, XO_DRIVE_QUERY, NULL, NULL, 0,
-				       busy_reply, job))
-			return true;
+		if (!attachment || !attachment->drive->worker)
+			continue;
+		/* One that is being replaced takes no command: it is asked at the next look. */
+		job->querying = !xo_worker_command(attachment->drive->worker, XO_DRIVE_QUERY, NULL,
+						   NULL, 0, busy_reply, job);
+		return;
 	}
-	return false;
+	job->asked = true;
+	xo_toolstack_close(&job->launcher->store, &job->nodes);
 }
 
 static void detach_timeout(struct job *job)
@@ -204,8 +211,10 @@ static void detach_timeout(struct job *job)
 		xo_request_return(job->request, describe(&job->nodes));
 	} else {
 		xo_request_error(job->request, "Busy",
-				 "device %u/%u: the guest's driver does not let go of it; it is "
-				 "closing still, --force takes it away",
+				 job->asked ? "device %u/%u: the guest's driver does not let go of "
+					      "it; it is closing still, --force takes it away"
+					    : "device %u/%u: the drive does not say whether it "
+					      "burns; --force takes it away",
 				 job->nodes.domid, job->nodes.number);
 	}
 	job_end(job);
@@ -222,9 +231,11 @@ static void detach_look(uv_timer_t *timer)
 		job_end(job);
 		return;
 	}
-	if (!job->asked)
+	if (!job->asked && !job->querying && xo_now_ns() < job->deadline)
+		begin_detach(job);
+	if (job->querying)
 		return;
-	if (xo_toolstack_closed(store, &job->nodes)) {
+	if (job->asked && xo_toolstack_closed(store, &job->nodes)) {
 		xo_toolstack_remove(store, &job->nodes);
 		xo_request_return(job->request, describe(&job->nodes));
 		job_end(job);
@@ -245,10 +256,6 @@ void xo_job_detach(struct xo_launcher *launcher, const struct xo_device_nodes *n
 	}
 	job->nodes = *nodes;
 	job->force = force;
-	if (!force && ask_drive(job))
-		return;
-	job->asked = true;
-	xo_toolstack_close(&launcher->store, nodes);
 }
 
 struct controller_job {
@@ -270,7 +277,9 @@ static void controller_reply(void *priv, const json_t *data, const char *error_c
 	(void)error;
 	(void)fds;
 	(void)count;
-	if (burning(data, reason, sizeof(reason)))
+	if (!data)
+		snprintf(reason, sizeof(reason), "the drive does not say whether it burns");
+	if (!data || burning(data, reason, sizeof(reason)))
 		xo_request_error(job->request, "Busy", "controller %u/%u: %s; --force ends it",
 				 job->domid, job->device, reason);
 	else if (controller)
