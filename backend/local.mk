@@ -30,4 +30,13 @@ xenoptic_keeper_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
 xenoptic_keeper_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 xenoptic_keeper_LDADD = base/libbase.la $(JANSSON_LIBS) $(SECCOMP_LIBS)
 
+# The only program with libxenctrl, which has another SONAME in each release of Xen.
+xolibexec_PROGRAMS += xenoptic-domctl
+xenoptic_domctl_SOURCES = \
+	backend/domctl.c \
+	backend/domctl_record.c backend/domctl_record.h
+xenoptic_domctl_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
+xenoptic_domctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENCTRL_CFLAGS) $(XENSTORE_CFLAGS)
+xenoptic_domctl_LDADD = base/libbase.la $(JANSSON_LIBS) $(XENCTRL_LIBS) $(XENSTORE_LIBS)
+
 include backend/launcher/local.mk

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += base/libbase.la
 base_libbase_la_SOURCES = \
 	base/control.c base/include/base/control.h \
 	base/include/base/bytes.h \
+	base/include/base/domctl_control.h \
 	base/include/base/worker.h \
 	base/ledger.c base/include/base/ledger.h \
 	base/link.c base/include/base/link.h \

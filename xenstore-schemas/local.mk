@@ -4,7 +4,8 @@ SCHEMA_INC = -I$(srcdir)/xenstore-schemas/include -I$(builddir)/xenstore-schemas
 SCHEMA_JSON = \
 	$(srcdir)/xenstore-schemas/optical.json \
 	$(srcdir)/xenstore-schemas/vscsi.json \
-	$(srcdir)/xenstore-schemas/vcd.json
+	$(srcdir)/xenstore-schemas/vcd.json \
+	$(srcdir)/xenstore-schemas/libxl.json
 SCHEMA_GENERATE = $(srcdir)/xenstore-schemas/generate
 SCHEMA_HEADER = xenstore-schemas/include/schema/nodes.h
 SCHEMA_TABLE = xenstore-schemas/nodes.c

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/domctl_control.h"
 #include "base/log.h"
 #include "base/worker.h"
 #include "rate.h"
@@ -35,6 +36,7 @@ int xo_config_init(struct xo_config *config)
 		.backend = true,
 		.restart_limit = RESTART_LIMIT,
 		.restart_window = RESTART_WINDOW,
+		.hold_seconds = XO_DOMCTL_HOLD_SECONDS,
 		.open_timeout = OPEN_TIMEOUT,
 		.log_level = XO_LOG_INFO,
 	};
@@ -130,6 +132,8 @@ static int daemon_option(struct xo_config *c, const char *name, const char *valu
 		return parse_number(value, 0, XO_RATE_LIMIT_MAX, &c->restart_limit);
 	if (!strcmp(name, "restart-window"))
 		return parse_number(value, 1, 86400, &c->restart_window);
+	if (!strcmp(name, "hold-seconds"))
+		return parse_number(value, 1, XO_DOMCTL_HOLD_SECONDS, &c->hold_seconds);
 	if (!strcmp(name, "open-timeout"))
 		return parse_number(value, 0, 3600, &c->open_timeout);
 	if (!strcmp(name, "log"))

@@ -34,6 +34,7 @@ struct xo_config {
 	bool backend; /* serve the backend role */
 	unsigned int restart_limit; /* restarts of one worker … */
 	unsigned int restart_window; /* … in so many seconds */
+	unsigned int hold_seconds; /* the longest that a new domain is held paused */
 	unsigned int open_timeout; /* s that a busy drive is tried */
 	unsigned int log_level;
 	SLIST_HEAD(, xo_drive_config) drives;

@@ -121,7 +121,7 @@ void xo_job_attach(struct xo_launcher *launcher, const struct xo_domain *domain,
 	char error[512];
 	int r;
 
-	r = xo_toolstack_attach(&launcher->store, domain, options, &nodes, error, sizeof(error));
+	r = xo_toolstack_attach(&launcher->store, domain, options, 0, &nodes, error, sizeof(error));
 	if (r) {
 		xo_request_error(request, "GenericError", "%s", error);
 		return;

@@ -5,10 +5,12 @@
 
 #include <uv.h>
 
+#include "configured.h"
 #include "controllers.h"
 #include "daemon_config.h"
 #include "devices.h"
 #include "drives.h"
+#include "holds.h"
 #include "keeper.h"
 #include "server.h"
 #include "store.h"
@@ -23,6 +25,8 @@ struct xo_launcher {
 	struct xo_drives drives;
 	struct xo_devices devices;
 	struct xo_controllers controllers;
+	struct xo_configured configured; /* with the toolstack role only */
+	struct xo_holds holds;
 	struct xo_server server;
 	uv_timer_t clean_timer;
 	bool stop_workers; /* at the end */

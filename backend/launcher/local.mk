@@ -10,17 +10,19 @@ LAUNCHER_DEFS = \
 noinst_LTLIBRARIES += backend/launcher/liblauncher.la
 backend_launcher_liblauncher_la_SOURCES = \
 	backend/launcher/daemon_config.c backend/launcher/daemon_config.h \
+	backend/launcher/xl_lines.c backend/launcher/xl_lines.h \
 	backend/launcher/options.c backend/launcher/options.h \
 	backend/launcher/rate.c backend/launcher/rate.h \
 	backend/launcher/xenbus.c backend/launcher/xenbus.h
 backend_launcher_liblauncher_la_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
-backend_launcher_liblauncher_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
-backend_launcher_liblauncher_la_LIBADD = xenstore-schemas/libschema.la $(INIH_LIBS)
+backend_launcher_liblauncher_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
+backend_launcher_liblauncher_la_LIBADD = xenstore-schemas/libschema.la $(INIH_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += xenopticd
 xenopticd_SOURCES = \
 	backend/launcher/attachment.c \
 	backend/launcher/commands.c \
+	backend/launcher/configured.c backend/launcher/configured.h \
 	backend/launcher/controller_worker.c \
 	backend/launcher/controllers.c backend/launcher/controllers.h \
 	backend/launcher/controllers_private.h \
@@ -29,6 +31,7 @@ xenopticd_SOURCES = \
 	backend/launcher/devices.c backend/launcher/devices.h backend/launcher/devices_private.h \
 	backend/launcher/disc_control.c \
 	backend/launcher/drives.c backend/launcher/drives.h backend/launcher/drives_private.h \
+	backend/launcher/holds.c backend/launcher/holds.h \
 	backend/launcher/jobs.c backend/launcher/jobs.h \
 	backend/launcher/keeper.c backend/launcher/keeper.h \
 	backend/launcher/launcher.h \
@@ -64,5 +67,5 @@ tests_unit_test_launcher_SOURCES = tests/unit/test_launcher.c
 tests_unit_test_launcher_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
 tests_unit_test_launcher_LDADD = backend/launcher/liblauncher.la base/libbase.la $(CMOCKA_LIBS)
 
-TESTS += tests/protocol/launcher.test
-EXTRA_DIST += tests/protocol/launcher.test tests/protocol/launcher/cases.py tests/protocol/launcher/rig.py
+TESTS += tests/protocol/launcher.test tests/protocol/lines.test
+EXTRA_DIST += tests/protocol/launcher.test tests/protocol/lines.test tests/protocol/launcher/cases.py tests/protocol/launcher/lines.py tests/protocol/launcher/rig.py

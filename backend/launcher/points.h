@@ -15,6 +15,8 @@ enum xo_launcher_point {
 	XO_POINT_SAVING, /* a description was written and not yet renamed */
 	XO_POINT_SAVED,
 	XO_POINT_ADOPTED, /* workers were found again, the store not yet read */
+	XO_POINT_LINE, /* before a device of xl's lines is made */
+	XO_POINT_LINE_DONE, /* after it */
 	XO_POINT_COUNT
 };
 

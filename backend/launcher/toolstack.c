@@ -133,9 +133,41 @@ static bool write_list(struct xo_store *store, xs_transaction_t t, const char *b
 	return true;
 }
 
+/* Where libxl has what is its own of a domain: neither guest nor driver domains see it. */
+static char *libxl_path(unsigned int domid, char *path)
+{
+	snprintf(path, XO_STORE_PATH_MAX, "/libxl/%u", domid);
+	return path;
+}
+
+static bool write_lines_done(struct xo_store *store, xs_transaction_t t, unsigned int domid,
+			     unsigned int count)
+{
+	struct node_list list = { .count = 0 };
+	char path[XO_STORE_PATH_MAX];
+	char text[16];
+
+	if (!count)
+		return true;
+	snprintf(text, sizeof(text), "%u", count);
+	add(&list, XO_LIBXL_OPTICAL_LINES, text);
+	return write_list(store, t, libxl_path(domid, path), &list);
+}
+
+int xo_toolstack_lines_done(struct xo_store *store, unsigned int domid, unsigned int *count)
+{
+	char path[XO_STORE_PATH_MAX];
+	uint64_t number = 0;
+	int r = xo_store_number(store, libxl_path(domid, path), XO_LIBXL_OPTICAL_LINES, 0, &number);
+
+	*count = (unsigned int)number;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Without a frontend's list there is none. */
 static bool write_device(struct xo_store *store, xs_transaction_t t,
 			 const struct xo_device_nodes *nodes, const struct node_list *backend,
-			 const struct node_list *frontend)
+			 const struct node_list *frontend, unsigned int lines_done)
 {
 	char path[XO_STORE_PATH_MAX];
 	unsigned int length;
@@ -146,14 +178,18 @@ static bool write_device(struct xo_store *store, xs_transaction_t t,
 	if (!there)
 		return false; /* the guest went while we were at it */
 	free(there);
-	return make_directory(store, t, nodes->frontend, nodes->domid, nodes->backend_domid) &&
-	       make_directory(store, t, nodes->backend, nodes->backend_domid, nodes->domid) &&
+	if (frontend &&
+	    !(make_directory(store, t, nodes->frontend, nodes->domid, nodes->backend_domid) &&
+	      write_list(store, t, nodes->frontend, frontend)))
+		return false;
+	return make_directory(store, t, nodes->backend, nodes->backend_domid, nodes->domid) &&
 	       write_list(store, t, nodes->backend, backend) &&
-	       write_list(store, t, nodes->frontend, frontend);
+	       write_lines_done(store, t, nodes->domid, lines_done);
 }
 
 static int commit_device(struct xo_store *store, const struct xo_device_nodes *nodes,
-			 const struct node_list *backend, const struct node_list *frontend)
+			 const struct node_list *backend, const struct node_list *frontend,
+			 unsigned int lines_done)
 {
 	for (unsigned int i = 0; i < XO_STORE_RETRIES; i++) {
 		xs_transaction_t t = xs_transaction_start(store->xs);
@@ -161,7 +197,7 @@ static int commit_device(struct xo_store *store, const struct xo_device_nodes *n
 
 		if (t == XBT_NULL)
 			return -errno;
-		if (!write_device(store, t, nodes, backend, frontend))
+		if (!write_device(store, t, nodes, backend, frontend, lines_done))
 			r = errno ? -errno : -EIO;
 		if (xs_transaction_end(store->xs, t, r != 0))
 			return r;
@@ -187,8 +223,8 @@ static int find_backend(struct xo_store *store, const struct xo_options *options
 }
 
 int xo_toolstack_attach(struct xo_store *store, const struct xo_domain *domain,
-			const struct xo_options *options, struct xo_device_nodes *nodes,
-			char *error, size_t size)
+			const struct xo_options *options, unsigned int lines_done,
+			struct xo_device_nodes *nodes, char *error, size_t size)
 {
 	struct node_list backend = { .count = 0 };
 	struct node_list frontend = { .count = 0 };
@@ -223,11 +259,36 @@ int xo_toolstack_attach(struct xo_store *store, const struct xo_domain *domain,
 	add(&frontend, nodes->is_vcd ? XO_VCD_BACKEND : XO_VSCSI_BACKEND, nodes->backend);
 	add(&frontend, nodes->is_vcd ? XO_VCD_BACKEND_ID : XO_VSCSI_BACKEND_ID, backend_domid);
 	add(&frontend, nodes->is_vcd ? XO_VCD_STATE : XO_VSCSI_STATE, "1");
-	r = commit_device(store, nodes, &backend, &frontend);
+	r = commit_device(store, nodes, &backend, &frontend, lines_done);
 	if (r)
 		snprintf(error, size, "domain %u: the device's nodes cannot be written: %s",
 			 domain->domid, strerror(-r));
 	return r;
+}
+
+int xo_toolstack_refuse(struct xo_store *store, const struct xo_domain *domain,
+			const struct xo_options *options, unsigned int lines_done,
+			const char *reason)
+{
+	struct xo_device_nodes nodes = { .domid = domain->domid,
+					 .backend_domid = store->domid,
+					 .is_vcd = options->bus == XO_BUS_VCD };
+	struct node_list backend = { .count = 0 };
+	char domid[16];
+	int r = choose_number(store, &nodes);
+
+	if (r)
+		return r;
+	snprintf(domid, sizeof(domid), "%u", nodes.domid);
+	add(&backend, XO_OPTICAL_FRONTEND, nodes.frontend);
+	add(&backend, XO_OPTICAL_FRONTEND_ID, domid);
+	add(&backend, XO_OPTICAL_ONLINE, "0");
+	add(&backend, XO_OPTICAL_TYPE, nodes.is_vcd ? "vcd" : "vscsi");
+	add(&backend, XO_OPTICAL_NAME, options->name[0] ? options->name : domain->name);
+	add(&backend, XO_OPTICAL_UUID, domain->uuid);
+	add(&backend, XO_OPTICAL_ERROR, reason);
+	add(&backend, XO_OPTICAL_STATE, "6");
+	return commit_device(store, &nodes, &backend, NULL, lines_done);
 }
 
 /* Whether a backend domain has this device; fills in the rest. */

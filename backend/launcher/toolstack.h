@@ -37,12 +37,23 @@ int xo_domain_find(struct xo_store *store, const char *text, struct xo_domain *d
 int xo_domain_read(struct xo_store *store, unsigned int domid, struct xo_domain *domain);
 
 /*
- * Makes the nodes of a new device, all in one transaction. `options` were checked. 0, or
- * -errno with the reason.
+ * Makes the nodes of a new device, all in one transaction; with them goes the count of xl's lines that
+ * are done, if it is not 0. `options` were checked. 0, or -errno with the reason.
  */
 int xo_toolstack_attach(struct xo_store *store, const struct xo_domain *domain,
-			const struct xo_options *options, struct xo_device_nodes *nodes,
-			char *error, size_t size);
+			const struct xo_options *options, unsigned int lines_done,
+			struct xo_device_nodes *nodes, char *error, size_t size);
+
+/*
+ * A device that cannot be made as xl's lines ask for it: only the backend's nodes, closed, with the
+ * reason, where `xenoptic list` and xenstore-ls show it; the guest sees nothing. As above.
+ */
+int xo_toolstack_refuse(struct xo_store *store, const struct xo_domain *domain,
+			const struct xo_options *options, unsigned int lines_done,
+			const char *reason);
+
+/* How many of xl's lines are done. 0 or -EINVAL. */
+int xo_toolstack_lines_done(struct xo_store *store, unsigned int domid, unsigned int *count);
 
 /* Finds the device `number` of a domain, whatever its backend. 0 or -ENOENT. */
 int xo_toolstack_find(struct xo_store *store, unsigned int domid, unsigned int number,

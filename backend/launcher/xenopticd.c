@@ -32,6 +32,7 @@ enum {
 	OPT_RUN_DIR,
 	OPT_STATE_DIR,
 	OPT_LIBEXEC_DIR,
+	OPT_LIBXL_DIR,
 	OPT_USER,
 	OPT_NO_TOOLSTACK,
 	OPT_NO_BACKEND,
@@ -46,6 +47,7 @@ static const struct option long_options[] = {
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "libexec-dir", required_argument, NULL, OPT_LIBEXEC_DIR },
+	{ "libxl-dir", required_argument, NULL, OPT_LIBXL_DIR },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "no-toolstack", no_argument, NULL, OPT_NO_TOOLSTACK },
 	{ "no-backend", no_argument, NULL, OPT_NO_BACKEND },
@@ -63,6 +65,8 @@ static const char usage[] =
 	"  --run-dir DIR       control socket and state of the workers (default " XO_RUN_DIR ")\n"
 	"  --state-dir DIR     trays of virtual drives (default " XO_STATE_DIR ")\n"
 	"  --libexec-dir DIR   where the workers' programs are (default " XO_LIBEXEC_DIR ")\n"
+	"  --libxl-dir DIR     where libxl keeps the configurations of its domains (default "
+	"/var/lib/xen)\n"
 	"  --user USER         what the workers become (default xenoptic)\n"
 	"  --no-toolstack      serve the drives of this domain only: a driver domain\n"
 	"  --no-backend        attach and detach only\n"
@@ -89,6 +93,8 @@ static int set_option(struct xo_config *config, int option, const char *value)
 		return xo_config_set(&config->state_dir, value);
 	case OPT_LIBEXEC_DIR:
 		return xo_config_set(&config->libexec_dir, value);
+	case OPT_LIBXL_DIR:
+		return xo_config_set(&config->libxl_dir, value);
 	case OPT_USER:
 		return xo_config_set(&config->user, value);
 	case OPT_NO_TOOLSTACK:
@@ -208,10 +214,34 @@ static void domain_gone(void *priv)
 	clean(priv);
 }
 
+static void line_refused(void *priv, unsigned int domid, const char *reason)
+{
+	struct xo_launcher *launcher = priv;
+
+	xo_server_event(&launcher->server, "line-refused",
+			json_pack("{s:i,s:s}", "domid", (int)domid, "message", reason));
+}
+
+static void domain_settled(void *priv, unsigned int domid)
+{
+	struct xo_launcher *launcher = priv;
+
+	xo_holds_release(&launcher->holds, domid);
+}
+
+static bool is_settled(void *priv, unsigned int domid)
+{
+	const struct xo_launcher *launcher = priv;
+
+	return xo_configured_settled(&launcher->configured, domid);
+}
+
 static void store_changed(void *priv, const char *path)
 {
 	struct xo_launcher *launcher = priv;
 
+	if (launcher->config.toolstack && path[0] == '@')
+		xo_configured_scan(&launcher->configured);
 	if (launcher->config.backend)
 		xo_devices_changed(&launcher->devices, path);
 	if (!strcmp(path, "@releaseDomain")) {
@@ -337,6 +367,24 @@ static unsigned int take_over(struct xo_launcher *launcher)
 	return found;
 }
 
+/* Domains that come from now on are held until their nodes are there; those that are there are looked at. */
+static void start_toolstack(struct xo_launcher *launcher)
+{
+	launcher->holds.loop = &launcher->loop;
+	launcher->holds.config = &launcher->config;
+	launcher->holds.settled = is_settled;
+	launcher->holds.priv = launcher;
+	xo_holds_init(&launcher->holds);
+	launcher->configured.loop = &launcher->loop;
+	launcher->configured.config = &launcher->config;
+	launcher->configured.store = &launcher->store;
+	launcher->configured.settled = domain_settled;
+	launcher->configured.refused = line_refused;
+	launcher->configured.priv = launcher;
+	xo_configured_init(&launcher->configured);
+	xo_store_watch(&launcher->store, "@introduceDomain");
+}
+
 static int start(struct xo_launcher *launcher)
 {
 	char *socket;
@@ -368,6 +416,8 @@ static int start(struct xo_launcher *launcher)
 	free(socket);
 	if (r)
 		return r;
+	if (launcher->config.toolstack)
+		start_toolstack(launcher);
 	xo_info("serving domain %u%s%s; %u workers were found again", launcher->store.domid,
 		launcher->config.backend ? ", backend" : "",
 		launcher->config.toolstack ? ", toolstack" : "", found);
@@ -396,13 +446,17 @@ static void stop(struct xo_launcher *launcher)
 	xo_server_close(&launcher->server);
 	xo_devices_fini(&launcher->devices);
 	xo_controllers_fini(&launcher->controllers);
+	if (launcher->config.toolstack) {
+		xo_configured_fini(&launcher->configured);
+		xo_holds_fini(&launcher->holds);
+	}
 	xo_drives_fini(&launcher->drives);
 	xo_store_close(&launcher->store);
 }
 
 int main(int argc, char **argv)
 {
-	static struct xo_launcher launcher = { .lock_fd = -1 };
+	static struct xo_launcher launcher = { .lock_fd = -1, .holds.control = -1 };
 	uv_signal_t signals[2];
 	int r = xo_config_init(&launcher.config);
 

@@ -22,6 +22,19 @@ tests_fuzz_fuzz_xenstore_LDADD = $(tests_fuzz_replay_xenstore_LDADD)
 tests_fuzz_fuzz_xenstore_LDFLAGS = $(FUZZER_LINK)
 endif
 
+check_PROGRAMS += tests/fuzz/replay_lines
+TESTS += tests/fuzz/replay_lines
+tests_fuzz_replay_lines_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_lines.c
+tests_fuzz_replay_lines_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
+tests_fuzz_replay_lines_LDADD = backend/launcher/liblauncher.la
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_lines
+tests_fuzz_fuzz_lines_SOURCES = tests/fuzz/fuzz_lines.c
+tests_fuzz_fuzz_lines_CPPFLAGS = $(tests_fuzz_replay_lines_CPPFLAGS)
+tests_fuzz_fuzz_lines_LDADD = $(tests_fuzz_replay_lines_LDADD)
+tests_fuzz_fuzz_lines_LDFLAGS = $(FUZZER_LINK)
+endif
+
 check_PROGRAMS += tests/fuzz/replay_cdb
 TESTS += tests/fuzz/replay_cdb
 tests_fuzz_replay_cdb_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cdb.c

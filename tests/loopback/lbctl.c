@@ -100,14 +100,43 @@ static bool write_home(struct xs_handle *xs, unsigned int domid, const char *nam
 	return ok && make(xs, path, type, domid, OF_DOM0);
 }
 
+/* Where libxl would keep the domain's configuration; "" without the loopback's folder. */
+static const char *json_path(char path[4096], unsigned int domid, const char *uuid)
+{
+	const char *dir = getenv("XENOPTIC_LOOPBACK_DIR");
+
+	path[0] = '\0';
+	if (dir)
+		snprintf(path, 4096, "%s/libxl/userdata-d.%u.%s.libxl-json", dir, domid, uuid);
+	return path;
+}
+
+/* As libxl at the very end of a domain's making: written aside, then renamed. */
+static bool write_json(unsigned int domid, const char *uuid)
+{
+	char path[4096], aside[4200];
+	FILE *f;
+
+	if (!*json_path(path, domid, uuid))
+		return true;
+	snprintf(aside, sizeof(aside), "%s.new", path);
+	f = fopen(aside, "w");
+	if (!f)
+		return errno == ENOENT; /* a loopback without that folder */
+	fprintf(f, "{\n    \"c_info\": {},\n    \"b_info\": {}\n}\n");
+	return !fclose(f) && !rename(aside, path);
+}
+
 static void remove_home(struct xs_handle *xs, unsigned int domid)
 {
-	char path[256];
+	char path[256], json[4096];
 	unsigned int len;
 	char *vm;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
 	vm = xs_read(xs, XBT_NULL, path, &len);
+	if (vm && strlen(vm) > 4)
+		unlink(json_path(json, domid, vm + 4));
 	if (vm)
 		xs_rm(xs, XBT_NULL, vm);
 	free(vm);
@@ -151,12 +180,13 @@ static int cmd_create(int argc, char **argv)
 		{ "type", 1, NULL, 't' },   { "memory", 1, NULL, 'm' },
 		{ "vcpus", 1, NULL, 'v' },  { "uuid", 1, NULL, 'u' },
 		{ "domid", 1, NULL, 'd' },  { "no-store", 0, NULL, 'n' },
-		{ "paused", 0, NULL, 'p' }, { NULL, 0, NULL, 0 },
+		{ "paused", 0, NULL, 'p' }, { "unfinished", 0, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
 	};
 	static const char *const types[] = { "pv", "pvh", "hvm" };
 	const char *type;
 	struct lb_msg msg = { .op = LB_DOM_CREATE, .a = { LB_NO_DOMAIN, LB_TYPE_PV, 32 * 256, 1 } };
-	bool store = true, paused = false, ok = true;
+	bool store = true, paused = false, finished = true, ok = true;
 	struct xs_handle *xs = NULL;
 	char uuid_text[37];
 	uint8_t uuid[16];
@@ -187,13 +217,17 @@ static int cmd_create(int argc, char **argv)
 		case 'p':
 			paused = true;
 			break;
+		case 'f': /* libxl is in the middle of it: no JSON yet */
+			paused = true;
+			finished = false;
+			break;
 		default:
 			return 2;
 		}
 	}
 	if (argc - optind != 1 || parse_uuid(uuid_text, uuid) < 0 || msg.a[1] > 2)
 		return usage("create-domain [--type pv|pvh|hvm] [--memory MIB] [--vcpus N] "
-			     "[--uuid U] [--domid N] [--no-store] [--paused] NAME");
+			     "[--uuid U] [--domid N] [--no-store] [--paused] [--unfinished] NAME");
 	type = types[msg.a[1]];
 	r = lb_call(&conn, &msg, uuid, 16, NULL, 0, NULL, 0);
 	if (r < 0)
@@ -202,6 +236,7 @@ static int cmd_create(int argc, char **argv)
 		xs = xs_open(0);
 		ok = xs && write_home(xs, (unsigned int)r, argv[optind], uuid_text, type) &&
 		     xs_introduce_domain(xs, (unsigned int)r, msg.a[0], (unsigned int)msg.a[1]);
+		ok = ok && (!finished || write_json((unsigned int)r, uuid_text));
 		if (!ok)
 			fail("store", -errno);
 		if (xs)

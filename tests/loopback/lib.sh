@@ -32,6 +32,7 @@ lb_start() {
 	local xenstored
 	xenstored=$(lb_find_xenstored) || lb_skip "no xenstored (package xen-utils-4.17)"
 	lb_dir=$(mktemp -d "${TMPDIR:-/tmp}/lb.XXXXXX")
+	mkdir "$lb_dir/libxl" # where lbctl leaves what libxl keeps of a domain: xenopticd's --libxl-dir
 	trap lb_exit EXIT
 	trap 'exit 1' INT TERM HUP
 	export XENOPTIC_LOOPBACK=$lb_dir/hypervisor

@@ -141,21 +141,33 @@ void xo_dm_arguments_fini(struct xo_dm_arguments *arguments)
 	arguments->qmp_path = NULL;
 }
 
+/* The launcher makes these when it finds the line in libxl's stored configuration. */
+static bool is_ring(const char *bus)
+{
+	return !strcmp(bus, "vscsi") || !strcmp(bus, "vcd");
+}
+
 json_t *xo_dm_options(const char *optical, size_t n)
 {
 	char *copy = strdup(optical);
 	char *rest = copy;
 	json_t *options = json_array();
-	size_t buses = 0;
+	size_t controllers = 0;
+	bool other = false; /* it names another way in: then there is no default controller */
 	char *item;
 
 	while (copy && (item = strsep(&rest, ","))) {
-		if (!strncmp(item, "bus=", 4) && buses++ != n)
+		if (!strncmp(item, "bus=", 4) && is_ring(item + 4)) {
+			other = true;
 			continue;
+		}
+		if (!strncmp(item, "bus=", 4) && controllers++ != n)
+			continue;
+		other = other || !strncmp(item, "backend=", 8);
 		json_array_append_new(options, json_string(item));
 	}
 	/* Without a bus the launcher chooses one. */
-	if (!copy || n >= (buses ? buses : 1)) {
+	if (!copy || n >= (controllers || other ? controllers : 1)) {
 		json_decref(options);
 		options = NULL;
 	}

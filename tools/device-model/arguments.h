@@ -27,10 +27,10 @@ int xo_dm_arguments_parse(struct xo_dm_arguments *arguments, int argc, char **ar
 void xo_dm_arguments_fini(struct xo_dm_arguments *arguments);
 
 /*
- * The options of `-optical` number `i` as the launcher takes them, for its `n`-th bus (a drive may be
- * given on two): {"drive=…", "bus=…", …}; NULL when it has no n-th bus.
+ * The options of `-optical` as the launcher takes them, for the `n`-th of its emulated controllers (a
+ * drive may be given on two buses): ["drive=…", "bus=…", …]; NULL when it has no n-th one. Its
+ * buses of the ring are left to the launcher.
  */
-
 json_t *xo_dm_options(const char *optical, size_t n);
 
 #endif

@@ -15,7 +15,7 @@ burn_start() {
 	export XENOPTIC_SOCKET=$lb_dir/run/control.sock
 	export XENOPTIC_PRELOAD=$top_builddir/tools/.libs/xenoptic-exec.so
 	mkdir "$lb_dir/run"
-	burn_options=(--run-dir "$lb_dir/run" --state-dir "$lb_dir/state" --libexec-dir "$top_builddir" \
+	burn_options=(--run-dir "$lb_dir/run" --state-dir "$lb_dir/state" --libexec-dir "$top_builddir" --libxl-dir "$lb_dir/libxl" \
 		--user nobody "$@") # without root nobody changes
 	burn_daemon
 	xenoptic attach guest drive=virtual:burner >/dev/null || lb_fail "attach"

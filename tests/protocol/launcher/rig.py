@@ -270,7 +270,7 @@ class Daemon:
         with open(f"{DIR}/{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [f"{BUILD}/xenopticd", "--run-dir", self.run, "--state-dir", f"{DIR}/state"]
-                + ["--libexec-dir", LIBEXEC, "--user", "nobody", "--log", "7", *self.options],
+                + ["--libexec-dir", LIBEXEC, "--libxl-dir", f"{DIR}/libxl", "--user", "nobody", "--log", "7", *self.options],
                 stdout=log, stderr=log, env={**os.environ, **(environment or {})},
             )  # fmt: skip
 
