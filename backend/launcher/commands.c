@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/drive_control.h"
 #include "base/log.h"
+#include "elsewhere.h"
 #include "jobs.h"
 #include "launcher.h"
 #include "migration.h"
@@ -288,7 +289,7 @@ static json_t *describe_device(const struct xo_device *device)
 	return json;
 }
 
-static json_t *describe_devices(const struct xo_launcher *launcher)
+static json_t *describe_devices(struct xo_launcher *launcher)
 {
 	const struct xo_controller *controller;
 	const struct xo_device *device;
@@ -298,6 +299,8 @@ static json_t *describe_devices(const struct xo_launcher *launcher)
 		json_array_append_new(list, describe_device(device));
 	LIST_FOREACH (controller, &launcher->controllers.list, entry)
 		json_array_append_new(list, xo_controller_describe(controller));
+	if (launcher->config.toolstack)
+		xo_elsewhere_list(&launcher->store, !launcher->config.backend, list);
 	return list;
 }
 

@@ -31,6 +31,7 @@ xenopticd_SOURCES = \
 	backend/launcher/devices.c backend/launcher/devices.h backend/launcher/devices_private.h \
 	backend/launcher/disc_control.c \
 	backend/launcher/drives.c backend/launcher/drives.h backend/launcher/drives_private.h \
+	backend/launcher/elsewhere.c backend/launcher/elsewhere.h \
 	backend/launcher/holds.c backend/launcher/holds.h \
 	backend/launcher/jobs.c backend/launcher/jobs.h \
 	backend/launcher/keeper.c backend/launcher/keeper.h \

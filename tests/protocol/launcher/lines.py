@@ -427,6 +427,22 @@ def domains_from_before_the_daemon():
     daemon.stop()
 
 
+def a_daemon_without_drives_lists_what_others_serve():
+    """backend=DOMAIN: Dom0's daemon has the toolstack role only, and still says what was wrong."""
+    daemon = Daemon("--no-backend").ready()
+    storage = Domain("storage").finish()
+    guest = Domain("client", "drive=virtual:far,backend=storage", "drive=virtual:far,mode=x").finish().runs()
+    path = f"/local/domain/{storage.domid}/backend/optical/{guest.domid}/0"
+    check(DOM0.read(path + "/vscsi-devs/dev-0/p-dev") == "virtual:far", "nodes")
+    check(DOM0.permissions(path) == [f"n{storage.domid}", f"r{guest.domid}"], "permissions")
+    listed = sorted(daemon.control("list")["guests"], key=lambda g: g["devid"])
+    check([(g["backend"], g["state"]) for g in listed] == [(storage.domid, "initialising"), (0, "closed")], listed)
+    check("expected mode=rw or ro" in listed[1]["error"] and "virtual:far" in daemon.cli("list").stdout, listed)
+    guest.destroy()
+    storage.destroy()
+    daemon.stop()
+
+
 def without_the_helper_guests_start_all_the_same():
     libexec = f"{DIR}/libexec"
     os.mkdir(libexec)
@@ -459,6 +475,7 @@ OWN = [
     the_helper_dies_at_every_point,
     each_line_is_done_once,
     domains_from_before_the_daemon,
+    a_daemon_without_drives_lists_what_others_serve,
     without_the_helper_guests_start_all_the_same,
 ]
 
