@@ -287,6 +287,41 @@ no_errors() {
 # The drive is nobody's: free and its door unlocked.
 drive_free() { xenoptic list | grep -E "^$DRIVE +unused"; }
 
+# xl_lines OPTIONS…: XL_LINES are the two lines of xl's configuration, with an -optical for each.
+xl_lines() {
+	local o args=''
+	for o in "$@"; do args+=", \"-optical\", \"$o\""; done
+	XL_LINES=('device_model_override = "/usr/libexec/xenoptic/device-model"' "device_model_args = [ ${args#, } ]")
+}
+
+# xl_says TEXT NODE: g1's error is in xenstore, in the list and in the journal.
+xl_says() {
+	local node
+	node=/local/domain/0/backend/optical/$(xl domid g1)/$2/error
+	wait_until 20 eval "xenstore-read $node | grep -qF '$1'" || fail "$node: $(xenstore-read "$node")"
+	xenoptic list | grep -qF "$1" || fail "not listed: $1: $(xenoptic list)"
+	xenoptic_log | grep -qF "$1" || fail "not in the journal: $1"
+}
+
+# xl_reads NAME: the guest's drive answers with the disc's first sectors.
+xl_reads() { guest "$1" "[ \"\$(head -c $ISO_SIZE /dev/sr0 | sha256sum)\" = '$ISO_SUM  -' ]"; }
+
+# guest_again NAME: the console of a guest that got a new domain.
+guest_again() {
+	kill "$(cat "$1.pid")" 2>/dev/null
+	rm -f "$1.sock"
+	guest_console "$1"
+}
+
+# xl_disc: an ISO in the virtual drive "disc"; ISO_SUM and ISO_SIZE tell what it is.
+xl_disc() {
+	make_iso disc.iso 2 1
+	ISO_SUM=$(sha256sum <disc.iso)
+	ISO_SUM=${ISO_SUM%% *}
+	ISO_SIZE=$(stat -c %s disc.iso)
+	xenoptic disc insert virtual:disc "$PWD/disc.iso"
+}
+
 # --- HVM guests with an emulated controller ---------------------------------------------------------------------------
 
 # hvm_lines OPTIONS: lines of xl's configuration that give an HVM guest that drive.
