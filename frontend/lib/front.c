@@ -100,6 +100,9 @@ void xo_front_drop(struct xo_front *front, enum xo_transport transport)
 		(void)epoll_ctl(front->epoll_fd, EPOLL_CTL_DEL, xenevtchn_fd(front->evtchn), NULL);
 	front->pool = NULL;
 	front->max_transfer = 0;
+	if (front->media_events)
+		xo_units_watch(front, false);
+	front->media_events = false;
 	if (pool) {
 		pool->taken++; /* it lives until here, whatever `done` gives back */
 		for (unsigned int i = 0; i < pool->count; i++) {
@@ -305,13 +308,20 @@ static int lock_device(struct xo_front *front)
 
 static int check_options(struct xo_front_options *options)
 {
+	static const char *const types[] = { "vscsi", "vcd" };
+	const char *asked = options->type;
+
+	options->type = NULL;
+	for (size_t i = 0; asked && i < XO_ARRAY_SIZE(types); i++)
+		if (strcmp(asked, types[i]) == 0)
+			options->type = types[i];
 	if (options->slots == 0)
 		options->slots = 4;
 	if (options->slot_size == 0)
 		options->slot_size = 128u << 10;
 	options->slot_size = options->slot_size / XO_FRONT_PAGE * XO_FRONT_PAGE;
-	if (!options->type || strlen(options->type) > 15 || options->slots > XO_FRONT_SLOTS_MAX ||
-	    options->slot_size == 0 || options->slot_size > XO_FRONT_SLOT_SIZE_MAX)
+	if (!options->type || options->slots > XO_FRONT_SLOTS_MAX || options->slot_size == 0 ||
+	    options->slot_size > XO_FRONT_SLOT_SIZE_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -355,6 +365,7 @@ int xo_front_new(struct xo_front **result, const struct xo_front_options *option
 	front->epoll_fd = front->timer_fd = front->lock_fd = -1;
 	r = check_options(&front->options);
 	if (r == 0) {
+		front->vcd = strcmp(front->options.type, "vcd") == 0;
 		(void)snprintf(front->path, sizeof(front->path), "device/%s/%u",
 			       front->options.type, front->options.devid);
 		r = open_all(front, error);

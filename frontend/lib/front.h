@@ -27,6 +27,7 @@
 #define XO_FRONT_PATH_MAX 256
 /* Requests of our own, beside those of slots: ABORT and RESET. */
 #define XO_FRONT_CONTROLS 2
+#define XO_FRONT_RING_PAGES 4
 #define XO_FRONT_REQUESTS_MAX (XO_FRONT_SLOTS_MAX + XO_FRONT_CONTROLS)
 
 struct xo_front_pool;
@@ -89,6 +90,7 @@ struct xo_front {
 
 	/* xenstore */
 	struct xs_handle *xs;
+	bool vcd; /* the class that has more negotiated */
 	char path[XO_FRONT_PATH_MAX]; /* device/vscsi/N: relative to the guest's own home */
 	char backend[XO_FRONT_PATH_MAX];
 	unsigned int backend_id;
@@ -101,11 +103,14 @@ struct xo_front {
 	xenevtchn_handle *evtchn;
 	evtchn_port_t port; /* valid with evtchn */
 	xengntshr_handle *gntshr; /* the ring's */
-	void *ring_page;
-	uint32_t ring_ref;
+	void *ring_start;
+	unsigned int ring_pages;
+	uint32_t ring_refs[XO_FRONT_RING_PAGES];
 	struct vscsiif_front_ring ring;
 	unsigned int sg_grant; /* segments the backend takes */
 	uint32_t max_transfer;
+	bool persistent; /* the backend may keep our pages mapped; they are the connection's anyway */
+	bool media_events; /* it counts events in the units' nodes */
 	struct xo_front_pool *pool;
 	struct xo_front_control controls[XO_FRONT_CONTROLS];
 	uint16_t generation; /* in the upper bits of rqid */
@@ -156,6 +161,10 @@ bool xo_handshake_ended(struct xo_front *front);
 void xo_units_read(struct xo_front *front);
 /* Tells the backend of each unit that it offers or takes away that we know. */
 void xo_units_confirm(struct xo_front *front);
+/* Whether the backend's nodes of the units are watched, for their events. */
+void xo_units_watch(struct xo_front *front, bool on);
+/* Reads the units anew and tells of the events among them. */
+void xo_units_events(struct xo_front *front);
 
 /* pool.c */
 int xo_pool_new(struct xo_front_pool **pool, struct xo_front *front);

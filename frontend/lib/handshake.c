@@ -110,12 +110,46 @@ int xo_handshake_start(struct xo_front *front)
 	return 0;
 }
 
+/* One page as ring-ref; of the class vcd, several as ring-ref0, ring-ref1 … */
+static int write_ring(struct xo_front *front, xs_transaction_t t)
+{
+	char node[32];
+	int r = 0;
+
+	if (front->vcd)
+		r = xo_store_write_number(front->xs, t, front->path, "ring-page-order",
+					  (uint32_t)__builtin_ctz(front->ring_pages));
+	if (r == 0 && front->ring_pages == 1)
+		return xo_store_write_number(front->xs, t, front->path, "ring-ref",
+					     front->ring_refs[0]);
+	for (unsigned int i = 0; i < front->ring_pages && r == 0; i++) {
+		(void)snprintf(node, sizeof(node), "ring-ref%u", i);
+		r = xo_store_write_number(front->xs, t, front->path, node, front->ring_refs[i]);
+	}
+	return r;
+}
+
+static int write_features(struct xo_front *front, xs_transaction_t t)
+{
+	int r;
+
+	if (!front->vcd)
+		return 0;
+	r = xo_store_write_number(front->xs, t, front->path, "feature-persistent",
+				  front->persistent);
+	return r ? r
+		 : xo_store_write_number(front->xs, t, front->path, "feature-media-events",
+					 front->media_events);
+}
+
 /* The transaction's part: everything the backend needs to connect, and the state that says so. */
 static int write_offer(struct xo_front *front, xs_transaction_t t)
 {
 	int r;
 
-	r = xo_store_write_number(front->xs, t, front->path, "ring-ref", front->ring_ref);
+	r = write_ring(front, t);
+	if (r == 0)
+		r = write_features(front, t);
 	if (r == 0)
 		r = xo_store_write_number(front->xs, t, front->path, "event-channel", front->port);
 	if (r == 0)
@@ -144,15 +178,36 @@ static int publish_offer(struct xo_front *front)
 	return -EAGAIN;
 }
 
+/* What the class vcd has beyond vscsi (xenstore-schemas/optical.json). */
+static void negotiate_vcd(struct xo_front *front)
+{
+	uint32_t order = xo_store_number(front->xs, front->backend, "max-ring-page-order", 2, 0);
+	uint32_t bytes = xo_store_number(front->xs, front->backend, "max-transfer", UINT32_MAX, 0);
+
+	front->ring_pages = 1u << order;
+	if (bytes >= XO_FRONT_PAGE)
+		front->max_transfer =
+			XO_MIN(front->max_transfer, bytes / XO_FRONT_PAGE * XO_FRONT_PAGE);
+	front->persistent =
+		xo_store_number(front->xs, front->backend, "feature-persistent", 1, 0) != 0;
+	front->media_events = front->options.event && xo_store_number(front->xs, front->backend,
+								      "feature-media-events", 1, 0);
+}
+
 /* What the backend takes in one request, cut to what was asked for; whole pages. */
 static void negotiate(struct xo_front *front)
 {
 	uint32_t segments;
 
+	front->ring_pages = 1;
+	front->persistent = front->media_events = false;
+
 	front->sg_grant =
 		xo_store_number(front->xs, front->backend, "feature-sg-grant", UINT16_MAX, 0);
 	segments = XO_MAX(front->sg_grant, VSCSIIF_SG_TABLESIZE);
 	front->max_transfer = XO_MIN(front->options.slot_size, segments * XO_FRONT_PAGE);
+	if (front->vcd)
+		negotiate_vcd(front);
 }
 
 static void offer(struct xo_front *front)
@@ -204,6 +259,8 @@ static void settle(struct xo_front *front, unsigned int theirs)
 
 static void connected(struct xo_front *front)
 {
+	if (front->media_events && front->phase == XO_PHASE_OFFER)
+		xo_units_watch(front, true);
 	xo_units_confirm(front);
 	front->phase = XO_PHASE_USE;
 	front->error[0] = '\0';
@@ -223,7 +280,7 @@ static void use(struct xo_front *front, unsigned int theirs)
 {
 	switch (theirs) {
 	case XenbusStateConnected:
-		xo_units_read(front);
+		xo_units_events(front);
 		if (front->state == XenbusStateReconfiguring)
 			connected(front);
 		break;

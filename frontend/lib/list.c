@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 
-static const char *const types[] = { "vscsi" };
+static const char *const types[] = { "vscsi", "vcd" };
 
 static bool read_device(struct xs_handle *xs, const char *type, const char *name,
 			struct xo_front_device *device)

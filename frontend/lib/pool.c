@@ -52,6 +52,8 @@ static int slot_init(struct xo_front_pool *pool, struct xo_front *front, struct 
 int xo_pool_new(struct xo_front_pool **result, struct xo_front *front)
 {
 	struct xo_front_pool *pool = calloc(1, sizeof(*pool));
+	unsigned int most = RING_SIZE(&front->ring) - XO_FRONT_CONTROLS;
+	unsigned int slots = front->options.slots < most ? front->options.slots : most;
 	int r = 0;
 
 	if (!pool)
@@ -59,7 +61,7 @@ int xo_pool_new(struct xo_front_pool **result, struct xo_front *front)
 	pool->gntshr = xengntshr_open(NULL, 0);
 	if (!pool->gntshr)
 		r = errno ? -errno : -ENXIO;
-	while (r == 0 && pool->count < front->options.slots)
+	while (r == 0 && pool->count < slots)
 		r = slot_init(pool, front, &pool->slots[pool->count++]);
 	/* The guest's limit on such pages may be small: fewer slots do as well. */
 	if (r < 0 && pool->count > 1) {

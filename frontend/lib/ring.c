@@ -21,7 +21,7 @@ enum { DMA_TO_DEVICE = 1, DMA_FROM_DEVICE = 2, DMA_NONE = 3 };
 #define SECOND_NS UINT64_C(1000000000)
 
 /* rqid: the slot or control in the low bits, a count above, so that an old response does not fit. */
-#define RQID_BITS 5
+#define RQID_BITS 6
 #define RQID_INDEX(rqid) ((rqid) & ((1u << RQID_BITS) - 1))
 _Static_assert(XO_FRONT_REQUESTS_MAX <= 1 << RQID_BITS, "each request has an index");
 
@@ -38,14 +38,15 @@ int xo_ring_open(struct xo_front *front)
 	front->gntshr = xengntshr_open(NULL, 0);
 	if (!front->gntshr)
 		return errno ? -errno : -ENXIO;
-	front->ring_page =
-		xengntshr_share_pages(front->gntshr, front->backend_id, 1, &front->ring_ref, 1);
-	if (!front->ring_page)
+	front->ring_start = xengntshr_share_pages(front->gntshr, front->backend_id,
+						  (int)front->ring_pages, front->ring_refs, 1);
+	if (!front->ring_start)
 		return errno ? -errno : -ENOMEM;
-	sring = front->ring_page;
+	sring = front->ring_start;
 	SHARED_RING_INIT(sring);
 	front->ring = (struct vscsiif_front_ring){
-		.nr_ents = (unsigned int)__RING_SIZE(sring, (long)XO_FRONT_PAGE),
+		.nr_ents = (unsigned int)__RING_SIZE(sring,
+						     (long)front->ring_pages * (long)XO_FRONT_PAGE),
 		.sring = sring,
 	};
 	front->evtchn = xenevtchn_open(NULL, 0);
@@ -66,9 +67,9 @@ void xo_ring_close(struct xo_front *front)
 	if (front->evtchn)
 		xenevtchn_close(front->evtchn); /* unbinds the port */
 	front->evtchn = NULL;
-	if (front->ring_page)
-		xengntshr_unshare(front->gntshr, front->ring_page, 1);
-	front->ring_page = NULL;
+	if (front->ring_start)
+		xengntshr_unshare(front->gntshr, front->ring_start, front->ring_pages);
+	front->ring_start = NULL;
 	if (front->gntshr)
 		xengntshr_close(front->gntshr);
 	front->gntshr = NULL;

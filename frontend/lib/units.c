@@ -46,6 +46,8 @@ static bool read_unit(struct xo_front *front, const char *name, struct xo_front_
 		return false;
 	(void)xo_store_text(front->xs, dir, "p-dev", unit->drive, sizeof(unit->drive));
 	(void)xo_store_text(front->xs, dir, "error", unit->error, sizeof(unit->error));
+	unit->media_changes = xo_store_number(front->xs, dir, "media-changes", UINT32_MAX, 0);
+	unit->eject_requests = xo_store_number(front->xs, dir, "eject-requests", UINT32_MAX, 0);
 	state = xo_store_state(front->xs, dir, "state");
 	unit->ready = state == XenbusStateInitialised || state == XenbusStateConnected;
 	if (!unit->ready && !unit->error[0])
@@ -90,9 +92,49 @@ static void confirm(struct xo_front *front, const struct xo_front_unit *unit)
 		(void)xo_store_write_number(front->xs, XBT_NULL, ours, "state", answer);
 }
 
+void xo_units_watch(struct xo_front *front, bool on)
+{
+	char path[XO_FRONT_PATH_MAX + 16];
+
+	(void)snprintf(path, sizeof(path), "%s/vscsi-devs", front->backend);
+	if (on)
+		(void)xs_watch(front->xs, path, "units");
+	else
+		(void)xs_unwatch(front->xs, path, "units");
+}
+
+static const struct xo_front_unit *find_number(const struct xo_front_unit *units,
+					       unsigned int count, unsigned int number)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (units[i].number == number)
+			return &units[i];
+	return NULL;
+}
+
+void xo_units_events(struct xo_front *front)
+{
+	struct xo_front_unit before[XO_FRONT_UNITS_MAX];
+	unsigned int count = front->unit_count;
+
+	memcpy(before, front->units, sizeof(before));
+	xo_units_read(front);
+	if (!front->media_events)
+		return;
+	for (unsigned int i = 0; i < front->unit_count; i++) {
+		const struct xo_front_unit *unit = &front->units[i];
+		const struct xo_front_unit *old = find_number(before, count, unit->number);
+
+		if (old && old->media_changes != unit->media_changes)
+			front->options.event(front->options.priv, i, XO_FRONT_MEDIUM_CHANGED);
+		if (old && old->eject_requests != unit->eject_requests)
+			front->options.event(front->options.priv, i, XO_FRONT_EJECT_REQUESTED);
+	}
+}
+
 void xo_units_confirm(struct xo_front *front)
 {
-	xo_units_read(front);
+	xo_units_events(front);
 	for (unsigned int i = 0; i < front->unit_count; i++)
 		confirm(front, &front->units[i]);
 }

@@ -18,16 +18,13 @@
 
 /* ---- which device ---- */
 
-/* The only device there is, if none was named. */
-static int choose(const struct guest_options *options, unsigned int *devid)
+/* The one that was named, or the only device there is: its number is one of either class. */
+static int choose(const struct guest_options *options, struct xo_front_device *device)
 {
 	struct xo_front_device devices[DEVICES_MAX];
 	char *error;
 	int n;
 
-	*devid = options->devid;
-	if (options->device_given)
-		return EXIT_OK;
 	n = xo_front_list(devices, DEVICES_MAX, &error);
 	if (n < 0) {
 		guest_say("%s", error ? error : strerror(-n));
@@ -35,7 +32,19 @@ static int choose(const struct guest_options *options, unsigned int *devid)
 		return EXIT_NO_DEVICE;
 	}
 	if (n == 0) {
-		guest_say("this guest has no optical drive (nothing under device/vscsi)");
+		guest_say("this guest has no optical drive (nothing under device/vscsi or "
+			  "device/vcd)");
+		return EXIT_NO_DEVICE;
+	}
+	for (int i = 0; i < n && options->device_given; i++) {
+		if (devices[i].devid != options->devid)
+			continue;
+		*device = devices[i];
+		return EXIT_OK;
+	}
+	if (options->device_given) {
+		guest_say("this guest has no device %u; `xenoptic-guest info` lists what there is",
+			  options->devid);
 		return EXIT_NO_DEVICE;
 	}
 	if (n > 1) {
@@ -44,7 +53,7 @@ static int choose(const struct guest_options *options, unsigned int *devid)
 			  n);
 		return EXIT_USAGE;
 	}
-	*devid = devices[0].devid;
+	*device = devices[0];
 	return EXIT_OK;
 }
 
@@ -90,17 +99,23 @@ int drive_open(struct drive *drive, const struct guest_options *options, unsigne
 	       uint32_t slot_size)
 {
 	struct xo_front_options front_options = {
-		.type = "vscsi",
 		.slots = slots,
 		.slot_size = slot_size,
 		.reconnect = drive->reconnect,
+		.event = drive->event,
+		.priv = drive,
 	};
+	struct xo_front_device device;
 	char *error;
 	int r;
 
-	r = choose(options, &front_options.devid);
+	r = choose(options, &device);
 	if (r != EXIT_OK)
 		return r;
+	front_options.type = device.type;
+	front_options.devid = device.devid;
+	if (drive->large && strcmp(device.type, "vcd") == 0)
+		front_options.slot_size = XO_FRONT_SLOT_SIZE_MAX;
 	r = xo_front_new(&drive->front, &front_options, &error);
 	if (r < 0) {
 		guest_say("%s", error ? error : strerror(-r));

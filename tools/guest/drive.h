@@ -16,6 +16,9 @@ struct drive {
 	unsigned int unit; /* index into xo_front_units() */
 	struct xo_front_command *command; /* a slot kept for drive_run() */
 	bool reconnect; /* set before drive_open(): go on when the backend comes back */
+	bool large; /* set before drive_open(): the class vcd may have the largest slots */
+	/* set before drive_open(): what a backend of the class vcd tells; `priv` is the drive */
+	void (*event)(void *priv, unsigned int unit, enum xo_front_event event);
 };
 
 /* What became of a command. */
@@ -42,7 +45,7 @@ struct packet {
 /*
  * Connects to the chosen device (or the only one) with `slots` commands in
  * flight and `slot_size` bytes each (0: defaults), and finds the unit. EXIT_OK, or the exit
- * status after a message. `drive` is zero but for `reconnect`.
+ * status after a message. `drive` is zero but for what is set before.
  */
 int drive_open(struct drive *drive, const struct guest_options *options, unsigned int slots,
 	       uint32_t slot_size);

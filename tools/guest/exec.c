@@ -245,6 +245,15 @@ static void write_count(void)
 	fclose(f);
 }
 
+/* The program learns it by GET EVENT STATUS NOTIFICATION if it asks; people may wonder why it goes on. */
+static void told(void *priv, unsigned int unit, enum xo_front_event event)
+{
+	const struct drive *drive = priv;
+
+	if (unit == drive->unit && event == XO_FRONT_EJECT_REQUESTED)
+		guest_say("the host asks for the disc; it can have it when the program has ended");
+}
+
 static int execute(const struct guest_options *options, const char *device, char *const argv[])
 {
 	static const struct xo_exec_ops ops = { .submit = submit };
@@ -253,6 +262,8 @@ static int execute(const struct guest_options *options, const char *device, char
 	STAILQ_INIT(&executor.queue);
 	executor.options = options;
 	executor.drive.reconnect = true;
+	executor.drive.large = true;
+	executor.drive.event = told;
 	r = drive_open(&executor.drive, options, SLOTS, MAX_TRANSFER);
 	if (r != EXIT_OK)
 		return EXIT_CANNOT;

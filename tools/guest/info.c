@@ -132,7 +132,7 @@ static int run(const struct guest_options *options, int argc, char *argv[])
 		json_dumpf(array, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (n >= 0 && !found) {
-		guest_say("this guest has no %s (see device/vscsi in xenstore)",
+		guest_say("this guest has no %s (see device/vscsi and device/vcd in xenstore)",
 			  options->device_given ? "such device" : "optical drive");
 	}
 	json_decref(array);

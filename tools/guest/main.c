@@ -73,7 +73,7 @@ static void help(FILE *to)
 			commands[i]->summary);
 	fputs("\n"
 	      "Options:\n"
-	      "  -d, --device N[:UNIT]  device/vscsi/N, and its logical unit dev-UNIT\n"
+	      "  -d, --device N[:UNIT]  device/vscsi/N or device/vcd/N, and its unit dev-UNIT\n"
 	      "  -j, --json             machine-readable output\n"
 	      "  -h, --help             this text; COMMAND --help: that command's\n"
 	      "  -V, --version          the version\n"

@@ -7,7 +7,7 @@
 burn_tests=$top_srcdir/tests/burn
 . "$burn_tests/matrix.sh"
 
-# burn_start [xenopticd's options]: daemon, guest with virtual:burner; $burn_domid.
+# burn_start [xenopticd's options]: daemon, guest with virtual:burner, by $burn_bus (vscsi); $burn_domid.
 burn_start() {
 	lb_start
 	lb_create --type pv guest
@@ -18,7 +18,7 @@ burn_start() {
 	burn_options=(--run-dir "$lb_dir/run" --state-dir "$lb_dir/state" --libexec-dir "$top_builddir" --libxl-dir "$lb_dir/libxl" \
 		--user nobody "$@") # without root nobody changes
 	burn_daemon
-	xenoptic attach guest drive=virtual:burner >/dev/null || lb_fail "attach"
+	xenoptic attach guest drive=virtual:burner bus="${burn_bus:-vscsi}" >/dev/null || lb_fail "attach"
 	burn_count=0
 	burn_dir=$lb_dir burn_material=$lb_dir burn_tmp=$lb_dir # of the table's; see matrix.sh
 }

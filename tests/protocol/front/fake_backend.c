@@ -52,7 +52,7 @@ unsigned int fake_read(struct fake *fake, const char *dir, const char *node)
 	return number;
 }
 
-static void write_number(struct fake *fake, const char *dir, const char *node, unsigned int value)
+void fake_write_number(struct fake *fake, const char *dir, const char *node, unsigned int value)
 {
 	char text[16];
 
@@ -62,12 +62,12 @@ static void write_number(struct fake *fake, const char *dir, const char *node, u
 
 void fake_state(struct fake *fake, unsigned int state)
 {
-	write_number(fake, FAKE_BACKEND, "state", state);
+	fake_write_number(fake, FAKE_BACKEND, "state", state);
 }
 
 void fake_unit_state(struct fake *fake, unsigned int state)
 {
-	write_number(fake, FAKE_BACKEND "/vscsi-devs/dev-0", "state", state);
+	fake_write_number(fake, FAKE_BACKEND "/vscsi-devs/dev-0", "state", state);
 }
 
 static void make_directory(struct fake *fake, const char *path, unsigned int owner,
@@ -83,9 +83,10 @@ static void make_directory(struct fake *fake, const char *path, unsigned int own
 	assert_true(xs_set_permissions(fake->xs, XBT_NULL, path, permissions, 2));
 }
 
-void fake_new(struct fake *fake, unsigned int sg_grant)
+static void open_all(struct fake *fake, const char *frontend)
 {
 	memset(fake, 0, sizeof(*fake));
+	fake->frontend = frontend;
 	fake_become(0);
 	fake->xs = xs_open(0);
 	fake->gnttab = xengnttab_open(NULL, 0);
@@ -95,24 +96,44 @@ void fake_new(struct fake *fake, unsigned int sg_grant)
 	assert_non_null(fake->evtchn);
 	assert_int_equal(fcntl(xenevtchn_fd(fake->evtchn), F_SETFL, O_NONBLOCK), 0);
 	make_directory(fake, FAKE_BACKEND, 0, FAKE_DOMID);
-	make_directory(fake, FAKE_FRONTEND, FAKE_DOMID, 0);
-	fake_write(fake, FAKE_BACKEND, "frontend", FAKE_FRONTEND);
-	write_number(fake, FAKE_BACKEND, "feature-sg-grant", sg_grant);
+	make_directory(fake, fake->frontend, FAKE_DOMID, 0);
+	fake_write(fake, FAKE_BACKEND, "frontend", fake->frontend);
+}
+
+static void make_device(struct fake *fake, unsigned int sg_grant)
+{
+	fake_write_number(fake, FAKE_BACKEND, "feature-sg-grant", sg_grant);
 	fake_write(fake, FAKE_BACKEND, "vscsi-devs/dev-0/p-dev", "virtual:test");
 	fake_write(fake, FAKE_BACKEND, "vscsi-devs/dev-0/v-dev", "0:0:2:1");
 	fake_unit_state(fake, XenbusStateInitialising);
 	fake_state(fake, XenbusStateInitialising);
-	fake_write(fake, FAKE_FRONTEND, "backend", FAKE_BACKEND);
-	fake_write(fake, FAKE_FRONTEND, "backend-id", "0");
-	fake_write(fake, FAKE_FRONTEND, "state", "1");
+	fake_write(fake, fake->frontend, "backend", FAKE_BACKEND);
+	fake_write(fake, fake->frontend, "backend-id", "0");
+	fake_write(fake, fake->frontend, "state", "1");
 	fake_become(FAKE_DOMID);
+}
+
+void fake_new(struct fake *fake, unsigned int sg_grant)
+{
+	open_all(fake, FAKE_VSCSI);
+	make_device(fake, sg_grant);
+}
+
+void fake_new_vcd(struct fake *fake, unsigned int order, unsigned int max_transfer)
+{
+	open_all(fake, FAKE_VCD);
+	fake_write_number(fake, FAKE_BACKEND, "max-ring-page-order", order);
+	fake_write_number(fake, FAKE_BACKEND, "max-transfer", max_transfer);
+	fake_write(fake, FAKE_BACKEND, "feature-persistent", "1");
+	fake_write(fake, FAKE_BACKEND, "feature-media-events", "1");
+	make_device(fake, 128);
 }
 
 void fake_disconnect(struct fake *fake)
 {
 	if (!fake->shared)
 		return;
-	assert_int_equal(xengnttab_unmap(fake->gnttab, fake->shared, 1), 0);
+	assert_int_equal(xengnttab_unmap(fake->gnttab, fake->shared, fake->pages), 0);
 	(void)xenevtchn_unbind(fake->evtchn, fake->port);
 	fake->shared = NULL;
 }
@@ -121,7 +142,7 @@ void fake_free(struct fake *fake)
 {
 	fake_disconnect(fake);
 	(void)xs_rm(fake->xs, XBT_NULL, FAKE_BACKEND);
-	(void)xs_rm(fake->xs, XBT_NULL, FAKE_FRONTEND);
+	(void)xs_rm(fake->xs, XBT_NULL, fake->frontend);
 	xenevtchn_close(fake->evtchn);
 	xengnttab_close(fake->gnttab);
 	xs_close(fake->xs);
@@ -129,18 +150,27 @@ void fake_free(struct fake *fake)
 
 void fake_connect(struct fake *fake)
 {
+	unsigned int order = fake_read(fake, fake->frontend, "ring-page-order");
+	uint32_t refs[XO_FRONT_RING_PAGES];
 	xenevtchn_port_or_error_t port;
+	char node[16];
 
-	fake->shared = xengnttab_map_grant_ref(fake->gnttab, FAKE_DOMID,
-					       fake_read(fake, FAKE_FRONTEND, "ring-ref"),
-					       PROT_READ | PROT_WRITE);
+	assert_in_range(order, 0, 2);
+	fake->pages = 1u << order;
+	refs[0] = fake_read(fake, fake->frontend, "ring-ref");
+	for (unsigned int i = 0; order && i < fake->pages; i++) {
+		(void)snprintf(node, sizeof(node), "ring-ref%u", i % 10);
+		refs[i] = fake_read(fake, fake->frontend, node);
+	}
+	fake->shared = xengnttab_map_domain_grant_refs(fake->gnttab, fake->pages, FAKE_DOMID, refs,
+						       PROT_READ | PROT_WRITE);
 	assert_non_null(fake->shared);
 	port = xenevtchn_bind_interdomain(fake->evtchn, FAKE_DOMID,
-					  fake_read(fake, FAKE_FRONTEND, "event-channel"));
+					  fake_read(fake, fake->frontend, "event-channel"));
 	assert_true(port > 0);
 	fake->port = (evtchn_port_t)port;
 	fake->ring = (struct vscsiif_back_ring){
-		.nr_ents = (unsigned int)__RING_SIZE(fake->shared, (long)PAGE),
+		.nr_ents = (unsigned int)__RING_SIZE(fake->shared, (long)fake->pages * PAGE),
 		.sring = fake->shared,
 	};
 }

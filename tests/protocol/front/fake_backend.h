@@ -11,14 +11,17 @@
 #include "../../../frontend/lib/front.h" /* the ring, with its barriers */
 
 #define FAKE_DOMID 1
-#define FAKE_FRONTEND "/local/domain/1/device/vscsi/0"
+#define FAKE_VSCSI "/local/domain/1/device/vscsi/0"
+#define FAKE_VCD "/local/domain/1/device/vcd/0"
 #define FAKE_BACKEND "/local/domain/0/backend/optical/1/0"
 
 struct fake {
+	const char *frontend; /* its path */
 	struct xs_handle *xs;
 	xengnttab_handle *gnttab;
 	xenevtchn_handle *evtchn;
 	struct vscsiif_sring *shared; /* NULL: not connected */
+	unsigned int pages; /* of it */
 	struct vscsiif_back_ring ring;
 	evtchn_port_t port;
 };
@@ -28,9 +31,12 @@ void fake_become(unsigned int domid);
 
 /* In Dom0; makes the device's nodes in state 1, with one unit. Leaves the process in the guest. */
 void fake_new(struct fake *fake, unsigned int sg_grant);
+/* The same of the class vcd; everything that it has is offered. */
+void fake_new_vcd(struct fake *fake, unsigned int order, unsigned int max_transfer);
 void fake_free(struct fake *fake);
 
 void fake_write(struct fake *fake, const char *dir, const char *node, const char *value);
+void fake_write_number(struct fake *fake, const char *dir, const char *node, unsigned int value);
 unsigned int fake_read(struct fake *fake, const char *dir, const char *node);
 /* The backend's state and that of unit 0. */
 void fake_state(struct fake *fake, unsigned int state);

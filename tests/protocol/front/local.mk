@@ -2,7 +2,7 @@
 # The userspace frontend against a scripted backend.
 check_PROGRAMS += tests/protocol/test_front
 tests_protocol_test_front_SOURCES = tests/protocol/front/test_front.c \
-	tests/protocol/front/rig.c tests/protocol/front/rig.h \
+	tests/protocol/front/vcd.c tests/protocol/front/rig.c tests/protocol/front/rig.h \
 	tests/protocol/front/fake_backend.c tests/protocol/front/fake_backend.h
 tests_protocol_test_front_CPPFLAGS = $(AM_CPPFLAGS) $(FRONT_INC)
 tests_protocol_test_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=xo_now_ns

@@ -28,13 +28,14 @@ void rig_expect_state(struct rig *rig, unsigned int state)
 	struct pollfd fd = { .fd = xo_front_fd(rig->front), .events = POLLIN };
 
 	for (int i = 0; i < 200; i++) {
-		if (fake_read(&rig->fake, FAKE_FRONTEND, "state") == state)
+		if (fake_read(&rig->fake, rig->fake.frontend, "state") == state)
 			return;
 		(void)poll(&fd, 1, 50);
 		(void)xo_front_step(rig->front);
 	}
-	fail_msg("frontend in state %u, not %u: %s", fake_read(&rig->fake, FAKE_FRONTEND, "state"),
-		 state, xo_front_error(rig->front));
+	fail_msg("frontend in state %u, not %u: %s",
+		 fake_read(&rig->fake, rig->fake.frontend, "state"), state,
+		 xo_front_error(rig->front));
 }
 
 void rig_open(struct rig *rig, const struct xo_front_options *options)
@@ -54,13 +55,23 @@ void rig_handshake(struct rig *rig)
 	fake_unit_state(&rig->fake, XenbusStateInitialised);
 	fake_state(&rig->fake, XenbusStateConnected);
 	rig_expect_state(rig, XenbusStateConnected);
-	assert_int_equal(fake_read(&rig->fake, RIG_OUR_UNIT, "state"), XenbusStateConnected);
+	assert_int_equal(fake_read(&rig->fake, rig->fake.frontend, "vscsi-devs/dev-0/state"),
+			 XenbusStateConnected);
 	fake_unit_state(&rig->fake, XenbusStateConnected);
 }
 
 void rig_start(struct rig *rig, unsigned int sg_grant, const struct xo_front_options *options)
 {
 	fake_new(&rig->fake, sg_grant);
+	rig_open(rig, options);
+	rig_handshake(rig);
+	assert_int_equal(xo_front_wait(rig->front, 5), 0);
+}
+
+void rig_start_vcd(struct rig *rig, unsigned int order, unsigned int max_transfer,
+		   const struct xo_front_options *options)
+{
+	fake_new_vcd(&rig->fake, order, max_transfer);
 	rig_open(rig, options);
 	rig_handshake(rig);
 	assert_int_equal(xo_front_wait(rig->front, 5), 0);

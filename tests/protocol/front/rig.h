@@ -12,7 +12,6 @@
 #include "fake_backend.h"
 
 #define RIG_UNIT FAKE_BACKEND "/vscsi-devs/dev-0"
-#define RIG_OUR_UNIT FAKE_FRONTEND "/vscsi-devs/dev-0"
 
 struct rig {
 	struct fake fake;
@@ -38,6 +37,10 @@ void rig_handshake(struct rig *rig);
 
 void rig_start(struct rig *rig, unsigned int sg_grant, const struct xo_front_options *options);
 
+/* A device of the class vcd, whose backend offers a ring of 1 << `order` pages and such transfers. */
+void rig_start_vcd(struct rig *rig, unsigned int order, unsigned int max_transfer,
+		   const struct xo_front_options *options);
+
 int rig_setup(void **state);
 
 int rig_setup_reconnecting(void **state);
@@ -53,5 +56,8 @@ struct xo_front_command *rig_submit(struct rig *rig, uint8_t opcode, uint8_t dir
 				    uint32_t length);
 
 void rig_take(struct rig *rig, struct vscsiif_request *request);
+
+/* vcd.c: the tests of that class; the number of those that failed. */
+int rig_run_vcd(void);
 
 #endif

@@ -72,7 +72,7 @@ static void serve_ring(void)
 
 static void follow(void)
 {
-	unsigned int frontend = fake_read(&fake, FAKE_FRONTEND, "state");
+	unsigned int frontend = fake_read(&fake, FAKE_VSCSI, "state");
 
 	switch (frontend) {
 	case XenbusStateInitialising:
@@ -109,7 +109,7 @@ static int serve(void)
 	fds[0].fd = xs_fileno(fake.xs);
 	fds[1].fd = xenevtchn_fd(fake.evtchn);
 	fds[2].fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (!xs_watch(fake.xs, FAKE_FRONTEND "/state", "state"))
+	if (!xs_watch(fake.xs, FAKE_VSCSI "/state", "state"))
 		return 1;
 	puts("ready");
 	fflush(stdout);

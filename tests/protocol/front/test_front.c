@@ -215,7 +215,7 @@ static void expect_broken(struct rig *rig, unsigned int completions, const char 
 	assert_int_equal(xo_front_state(rig->front), XO_FRONT_BROKEN);
 	assert_int_equal(rig->done, completions);
 	assert_non_null(strstr(xo_front_error(rig->front), why));
-	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "state"), XenbusStateClosing);
+	assert_int_equal(fake_read(&rig->fake, rig->fake.frontend, "state"), XenbusStateClosing);
 	assert_null(xo_front_take(rig->front));
 	for (unsigned int i = 0; i < completions; i++)
 		xo_front_give(rig->order[i]);
@@ -418,7 +418,7 @@ static void made_anew(void **state)
 	fake_disconnect(&rig->fake);
 	fake_unit_state(&rig->fake, XenbusStateInitialising);
 	fake_state(&rig->fake, XenbusStateInitialising);
-	fake_write(&rig->fake, FAKE_FRONTEND, "state", "1");
+	fake_write(&rig->fake, rig->fake.frontend, "state", "1");
 	rig_settle(rig);
 	assert_int_equal(rig->done, 1);
 	assert_int_equal(rig->transport[0], XO_TRANSPORT_NO_CONNECT);
@@ -434,7 +434,7 @@ static void closes_in_order(void **state)
 	/* The backend follows 5 with 5: only then are pages taken away, then state 6. */
 	xo_handshake_close(rig->front, XO_PHASE_CLOSING);
 	rig_settle(rig);
-	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "state"), XenbusStateClosing);
+	assert_int_equal(fake_read(&rig->fake, rig->fake.frontend, "state"), XenbusStateClosing);
 	fake_disconnect(&rig->fake);
 	fake_state(&rig->fake, XenbusStateClosing);
 	rig_expect_state(rig, XenbusStateClosed);
@@ -450,7 +450,7 @@ static void after_a_predecessor(void **state)
 
 	for (size_t i = 0; i < XO_ARRAY_SIZE(left); i++) {
 		fake_new(&rig->fake, 128);
-		fake_write(&rig->fake, FAKE_FRONTEND, "state", left[i]);
+		fake_write(&rig->fake, rig->fake.frontend, "state", left[i]);
 		fake_state(&rig->fake, XenbusStateConnected);
 		assert_int_equal(xo_front_new(&rig->front, &options, &error), 0);
 		if (strcmp(left[i], "6") != 0) {
@@ -536,7 +536,7 @@ static void units_come_and_go(void **state)
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-3/state", "3");
 	fake_state(&rig->fake, XenbusStateReconfigured);
 	rig_expect_state(rig, XenbusStateConnected);
-	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "vscsi-devs/dev-3/state"), 4);
+	assert_int_equal(fake_read(&rig->fake, rig->fake.frontend, "vscsi-devs/dev-3/state"), 4);
 	fake_state(&rig->fake, XenbusStateConnected);
 	rig_settle(rig);
 	units = xo_front_units(rig->front, &count);
@@ -548,7 +548,7 @@ static void units_come_and_go(void **state)
 	fake_write(&rig->fake, FAKE_BACKEND, "vscsi-devs/dev-3/state", "5");
 	fake_state(&rig->fake, XenbusStateReconfiguring);
 	rig_expect_state(rig, XenbusStateReconfiguring);
-	assert_int_equal(fake_read(&rig->fake, FAKE_FRONTEND, "vscsi-devs/dev-3/state"), 6);
+	assert_int_equal(fake_read(&rig->fake, rig->fake.frontend, "vscsi-devs/dev-3/state"), 6);
 	assert_true(xs_rm(rig->fake.xs, XBT_NULL, FAKE_BACKEND "/vscsi-devs/dev-3"));
 	fake_state(&rig->fake, XenbusStateReconfigured);
 	rig_expect_state(rig, XenbusStateConnected);
@@ -580,6 +580,16 @@ static void absurd_nodes(void **state)
 	assert_in_range(count, 1, XO_FRONT_UNITS_MAX);
 	for (unsigned int i = 0; i < count; i++)
 		assert_true(units[i].number % 2 || units[i].number == 0);
+}
+
+static void a_class_that_it_does_not_know(void **state)
+{
+	static const struct xo_front_options options = { .type = "vbd" };
+	struct rig *rig = *state;
+	char *error;
+
+	assert_int_equal(xo_front_new(&rig->front, &options, &error), -EINVAL);
+	free(error);
 }
 
 /* ---- time ---- */
@@ -653,11 +663,12 @@ int main(void)
 		TEST(units_come_and_go),
 		TEST_EMPTY(absurd_nodes),
 		TEST(silence_is_aborted_reset_and_ended),
+		TEST_EMPTY(a_class_that_it_does_not_know),
 	};
 
 	if (!getenv("XENOPTIC_LOOPBACK_DIR")) {
 		printf("SKIP: run by front.sh, in the loopback\n");
 		return 77;
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) + rig_run_vcd();
 }

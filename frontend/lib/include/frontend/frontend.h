@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A paravirtual SCSI frontend in userspace: connects to the backend of one of
- * this guest's own devices (device/vscsi/N) over gntalloc, event channels and
- * xenstore, and carries packet commands to its logical units.
+ * this guest's own devices (device/vscsi/N, device/vcd/N) over gntalloc, event
+ * channels and xenstore, and carries packet commands to its logical units.
  *
- * The wire is vscsiif.h, the handshake xen-scsifront's. Nothing of the backend
+ * The wire is vscsiif.h, the handshake xen-scsifront's; the class vcd has a ring
+ * of several pages, larger transfers, and events, as far as the backend offers. Nothing of the backend
  * is trusted: responses are copied, their ids, counts and lengths checked, and
  * a backend that breaks the protocol loses the connection, not the program.
  *
@@ -21,20 +22,31 @@
 #include "base/link.h" /* enum xo_direction, enum xo_transport, XO_CDB_MAX, XO_SENSE_MAX */
 
 #define XO_FRONT_UNITS_MAX 8
-#define XO_FRONT_SLOTS_MAX 14 /* of the ring's 16 requests two are kept for aborts and resets */
+/* Of the ring's 16 requests, 64 in four pages, two are kept for aborts and resets. */
+#define XO_FRONT_SLOTS_MAX 62
 #define XO_FRONT_SLOT_SIZE_MAX (512u << 10)
 #define XO_FRONT_ERROR_MAX 512
 
 struct xo_front;
 
+/* What a backend of the class vcd tells without being asked. */
+enum xo_front_event {
+	XO_FRONT_MEDIUM_CHANGED, /* it may be another, or none */
+	XO_FRONT_EJECT_REQUESTED, /* by the drive's button, or by the host */
+};
+
 /* Which device, and how much memory it may use. */
 struct xo_front_options {
-	const char *type; /* device class: "vscsi" */
+	const char *type; /* device class: "vscsi" or "vcd" */
 	unsigned int devid;
-	unsigned int slots; /* commands in flight: 1 to XO_FRONT_SLOTS_MAX; 0: 4 */
+	unsigned int
+		slots; /* commands in flight: 1 to XO_FRONT_SLOTS_MAX, or what the ring has; 0: 4 */
 	uint32_t
 		slot_size; /* bytes of data a command may have, if the backend allows; 0: 128 KiB */
 	bool reconnect; /* connect again by itself when the backend comes back */
+	/* NULL: not wanted. Called from xo_front_step(); `unit` is an index into xo_front_units(). */
+	void (*event)(void *priv, unsigned int unit, enum xo_front_event event);
+	void *priv; /* for `event` */
 };
 
 enum xo_front_state {
@@ -52,6 +64,7 @@ struct xo_front_unit {
 	bool ready; /* the backend serves it */
 	char drive[128]; /* the backend's name for it, for people */
 	char error[XO_FRONT_ERROR_MAX]; /* why it is not ready, as far as the backend said */
+	uint32_t media_changes, eject_requests; /* the backend's counters of events */
 };
 
 /* One command: a slot with its pages. Taken, filled, submitted, completed, given back or used again. */
