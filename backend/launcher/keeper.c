@@ -207,8 +207,12 @@ static void process_free(uv_handle_t *handle)
 
 static void process_ended(uv_process_t *process, int64_t status, int signal)
 {
+	struct xo_keeper *keeper = process->data;
+
 	(void)status;
 	(void)signal;
+	if (keeper->process == process)
+		keeper->process = NULL;
 	uv_close((uv_handle_t *)process, process_free);
 }
 
@@ -234,9 +238,12 @@ static int spawn(struct xo_keeper *keeper, int listener)
 
 	if (process && options.env && asprintf(&argv[0], "%s/" PROGRAM, keeper->libexec_dir) > 0) {
 		options.file = argv[0];
+		process->data = keeper;
 		r = uv_spawn(keeper->loop, process, &options);
 		if (r)
 			uv_close((uv_handle_t *)process, process_free);
+		else
+			keeper->process = process;
 		free(argv[0]);
 	} else {
 		free(process);
@@ -365,6 +372,9 @@ void xo_keeper_close(struct xo_keeper *keeper, bool end)
 	if (end)
 		ask(keeper, XO_KEEPER_END, NULL, 0, false);
 	hang_up(keeper);
+	if (keeper->process)
+		uv_close((uv_handle_t *)keeper->process, process_free);
+	keeper->process = NULL;
 	while (!LIST_EMPTY(&keeper->entries))
 		entry_free(LIST_FIRST(&keeper->entries));
 	free(keeper->path);

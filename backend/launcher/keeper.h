@@ -28,6 +28,7 @@ struct xo_keeper {
 	char *path; /* of its socket */
 	int fd; /* connection; -1: none */
 	uv_poll_t *poll; /* hears that it hung up */
+	uv_process_t *process; /* NULL: a former launcher's child */
 	struct xo_rate rate; /* of its starts */
 	LIST_HEAD(, xo_keeper_entry) entries; /* what it holds of ours */
 };
