@@ -101,7 +101,7 @@ guest_bg() {
 
 # guest_shell NAME: for tests/xen/shell.
 guest_shell() {
-	kill "$(cat "$1.pid")" 2>/dev/null
+	kill "$(cat "$1.pid")" 2>/dev/null || : # it may have ended with the old console
 	echo "press Enter; Ctrl-] leaves guest $1"
 	xl console "$1"
 }
@@ -308,7 +308,7 @@ xl_reads() { guest "$1" "[ \"\$(head -c $ISO_SIZE /dev/sr0 | sha256sum)\" = '$IS
 
 # guest_again NAME: the console of a guest that got a new domain.
 guest_again() {
-	kill "$(cat "$1.pid")" 2>/dev/null
+	kill "$(cat "$1.pid")" 2>/dev/null || : # it may have ended with the old console
 	rm -f "$1.sock"
 	guest_console "$1"
 }
