@@ -18,7 +18,7 @@
 #include "toolstack.h"
 
 #define DOMAINS_MAX 1024
-#define AGAIN_MS 500
+#define AGAIN_MS 2000
 
 bool xo_configured_settled(const struct xo_configured *configured, unsigned int domid)
 {
@@ -134,8 +134,12 @@ static int make_all(struct xo_configured *c, const struct xo_domain *domain,
 	unsigned int done;
 	int r = xo_toolstack_lines_done(c->store, domain->domid, &done);
 
-	if (r) /* not a number: somebody else wrote there */
-		return r;
+	if (r) {
+		xo_error("domain %u (%s): somebody else wrote /libxl/%u/optical-lines; its drives "
+			 "are not made",
+			 domain->domid, domain->name, domain->domid);
+		return 0;
+	}
 	for (; done < config->count && !r; done++) {
 		xo_point(XO_POINT_LINE);
 		r = make(c, domain, &config->items[done], done + 1);
@@ -178,26 +182,25 @@ static int look_into(struct xo_configured *c, const struct xo_domain *domain, co
 	return r;
 }
 
-/* 0: all is done; -EAGAIN: libxl has not written it yet; -errno: not now. */
+/* 0: all is done; 1: libxl has not written it yet, or the domain is gone; -errno: not now. */
 static int treat(struct xo_configured *c, unsigned int domid)
 {
 	struct xo_domain domain;
 	char path[XO_STORE_PATH_MAX];
 	char *text;
 	size_t length = 0;
-	int r = xo_domain_read(c->store, domid, &domain);
+	int r;
 
 	/* Without a UUID or type it is not libxl's, or being made or removed. */
-	if (!r && (!domain.uuid[0] || !domain.type[0]))
-		return -EAGAIN;
+	if (xo_domain_read(c->store, domid, &domain) || !domain.uuid[0] || !domain.type[0])
+		return 1;
 	strip_incoming(domain.name);
-	if (!r)
-		r = json_path(c, &domain, path, sizeof(path));
+	r = json_path(c, &domain, path, sizeof(path));
 	if (r)
 		return r;
 	r = read_file(path, &text, &length);
 	if (r == -ENOENT)
-		return -EAGAIN;
+		return 1;
 	if (r)
 		return unusable(c, &domain, path, strerror(-r));
 	r = look_into(c, &domain, path, text, length);
@@ -219,8 +222,8 @@ static void look_at(struct xo_configured *c, unsigned int domid)
 	    xo_configured_settled(c, domid))
 		return;
 	r = treat(c, domid);
-	if (r == -EAGAIN || r == -ENOENT)
-		return; /* the JSON's coming, or the domain's going, is told to us */
+	if (r > 0)
+		return; /* the JSON's coming is told to us */
 	if (r) {
 		xo_log_limited(XO_LOG_WARNING, "domain %u: its drives cannot be made now: %s",
 			       domid, strerror(-r));
