@@ -4,7 +4,7 @@
  * keeps the drive busy for an hour, and a quick command costs no hand-over.
  *
  * One thread owns the loop and all state; it runs the jobs too. The other sleeps. Once a job has
- * lasted for about 10 ms (or at once, if it is known to be slow) the sleeper
+ * lasted for 50 to 100 ms (or at once, if it is known to be slow) the sleeper
  * becomes the owner, and whoever ran the job becomes the sleeper when it ends.
  * There is no lock: the state has one owner at any time, and a running job
  * touches only what belongs to it.
