@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Exactly once: ring worker and drive process killed at every named point and at seeded counts, the
-# launcher at seeded counts, alone and at once with the ring, the drive process and both (then nobody but
-# the keeper has what they promised), all in the middle of burns. The program notices nothing, the burner counts
-# just the commands that the guest gave, the disc is equal. CD-R by the class vscsi, the others by vcd.
+# Exactly once: ring worker and drive process killed at every named point and at seeded counts, the launcher
+# at seeded counts (or ended by SIGTERM), alone and at once with the ring, the drive process and both (then
+# nobody but the keeper has what they promised), all in the middle of burns. The program notices nothing, the
+# burner counts just the commands that the guest gave, the disc is equal. CD-R by the class vscsi, the others
+# by vcd.
 # XO_FULL=1: more of it in every burn.
 # shellcheck disable=SC2317,SC2030,SC2031 # functions called by name, in subshells of their own
 set -u
@@ -117,7 +118,7 @@ together=(none ring drive 'ring|drive')
 
 # The launcher is killed when the burner has counted so many commands, at once with workers, and started again.
 kill_launcher_at() {
-	local at count n=0 roles victims
+	local at count n=0 roles signal victims
 	for at in "$@"; do
 		while :; do
 			[ -e "$lb_dir/over" ] && break 2
@@ -127,7 +128,10 @@ kill_launcher_at() {
 		roles="^(${together[n++ % 4]})\$"
 		mapfile -t victims < <(xenoptic control query-workers | jq -r --arg roles "$roles" \
 			'.workers[] | select(.pid > 0 and (.role | test($roles))) | .pid')
-		kill -KILL "$burn_daemon_pid" "${victims[@]}"
+		# Now and then it is told to end, as by a service manager that restarts it.
+		signal=KILL
+		[ $((n % 8)) != 1 ] || signal=TERM
+		kill -$signal "$burn_daemon_pid" "${victims[@]}"
 		wait "$burn_daemon_pid" 2>/dev/null
 		burn_daemon
 		echo "$at" >>"$lb_dir/launcher-kills"
