@@ -319,6 +319,7 @@ xl_disc() {
 	ISO_SUM=$(sha256sum <disc.iso)
 	ISO_SUM=${ISO_SUM%% *}
 	ISO_SIZE=$(stat -c %s disc.iso)
+	xenoptic disc eject virtual:disc 2>/dev/null || : # what a test before left in it
 	xenoptic disc insert virtual:disc "$PWD/disc.iso"
 }
 
