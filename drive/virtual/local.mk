@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += drive/virtual/libburner.la
 drive_virtual_libburner_la_SOURCES = \
 	drive/include/drive/burner.h drive/include/drive/unit.h \
 	drive/virtual/virtual.h \
+	drive/virtual/buffer.c \
 	drive/virtual/burner.c \
 	drive/virtual/configuration.c \
 	drive/virtual/dispatch.c drive/virtual/dispatch.h \
@@ -29,12 +30,16 @@ drive_virtual_libburner_la_LIBADD = drive/libdisc.la mmc/libmmc.la base/libbase.
 
 BURNER_KIT = tests/unit/burner_kit.c tests/unit/burner_kit.h
 BURNER_TESTS = tests/unit/test_disc \
-	tests/unit/test_burner_cd tests/unit/test_burner_media tests/unit/test_burner_replay tests/unit/test_burner_rules
+	tests/unit/test_burner_cd tests/unit/test_burner_media tests/unit/test_burner_promises \
+	tests/unit/test_burner_replay tests/unit/test_burner_rules
 check_PROGRAMS += $(BURNER_TESTS)
 TESTS += $(BURNER_TESTS)
 tests_unit_test_burner_media_SOURCES = tests/unit/test_burner_media.c $(BURNER_KIT)
 tests_unit_test_burner_media_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_unit_test_burner_media_LDADD = drive/virtual/libburner.la $(CMOCKA_LIBS)
+tests_unit_test_burner_promises_SOURCES = tests/unit/test_burner_promises.c $(BURNER_KIT)
+tests_unit_test_burner_promises_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_unit_test_burner_promises_LDADD = drive/virtual/libburner.la $(CMOCKA_LIBS)
 tests_unit_test_burner_rules_SOURCES = tests/unit/test_burner_rules.c $(BURNER_KIT)
 tests_unit_test_burner_rules_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_unit_test_burner_rules_LDADD = drive/virtual/libburner.la $(CMOCKA_LIBS)

@@ -68,7 +68,7 @@ static void write_capabilities(struct vb *vb, struct xo_writer *w)
 	xo_write_u8(w, 0x20); /* P-W in the lead-in */
 	xo_write_be16(w, speeds->read);
 	xo_write_be16(w, 0);
-	xo_write_be16(w, 2048); /* KiB of buffer */
+	xo_write_be16(w, VB_BUFFER_KIB);
 	xo_write_be16(w, vb_current_read_speed(vb));
 	xo_write_be16(w, 0);
 	xo_write_be16(w, speeds->write[0]);

@@ -169,19 +169,17 @@ uint32_t vb_set_cd_speed(struct vb *vb)
 	return 0;
 }
 
-#define BUFFER_BYTES (2u << 20)
-
 /* While it records, the buffer seems as full as a steady stream of data keeps it. */
 uint32_t vb_read_buffer_capacity(struct vb *vb)
 {
-	uint32_t blank = vb->s->unsynced ? BUFFER_BYTES / 16 : BUFFER_BYTES;
+	uint32_t blank = vb->s->unsynced ? VB_BUFFER_BYTES / 16 : VB_BUFFER_BYTES;
 	uint8_t data[12] = { 0, 10 };
 
 	if (vb->command->cdb[1] & 1) { /* in blocks */
 		data[3] = 1;
 		xo_put_be32(data + 8, blank / 2048);
 	} else {
-		xo_put_be32(data + 4, BUFFER_BYTES);
+		xo_put_be32(data + 4, VB_BUFFER_BYTES);
 		xo_put_be32(data + 8, blank);
 	}
 	vb_reply(vb, data, sizeof(data), xo_get_be16(vb->command->cdb + 7));

@@ -21,6 +21,8 @@
 #define VB_PARAMETERS_MAX 65536u /* the longest parameter list that is looked at */
 #define VB_PAGE_MAX 64u /* the longest mode page that is kept */
 #define VB_SEGMENTS_MAX 512u /* parts of a cue sheet with a start address */
+#define VB_BUFFER_KIB 2048u /* that the drive says it has */
+#define VB_BUFFER_BYTES (VB_BUFFER_KIB * 1024u)
 #define VB_SECTOR_MAX (2352 + 296 + 96)
 
 /* Unit attentions that wait to be reported, in this order. */
@@ -244,6 +246,7 @@ void vb_sao_drop(struct vb *vb);
 uint32_t vb_test_unit_ready(struct vb *vb);
 uint32_t vb_request_sense(struct vb *vb);
 uint32_t vb_inquiry(struct vb *vb);
+uint32_t vb_report_luns(struct vb *vb);
 uint32_t vb_start_stop_unit(struct vb *vb);
 uint32_t vb_prevent_allow(struct vb *vb);
 uint32_t vb_get_event_status(struct vb *vb);
@@ -260,6 +263,7 @@ uint32_t vb_read_disc_structure(struct vb *vb);
 uint32_t vb_get_performance(struct vb *vb);
 uint32_t vb_set_streaming(struct vb *vb);
 uint32_t vb_set_cd_speed(struct vb *vb);
+uint32_t vb_read_buffer(struct vb *vb);
 uint32_t vb_read_buffer_capacity(struct vb *vb);
 uint32_t vb_read(struct vb *vb);
 uint32_t vb_verify(struct vb *vb);

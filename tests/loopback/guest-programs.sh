@@ -128,6 +128,8 @@ cp "$lb_dir/tree/"* "$lb_dir/more/second" "$lb_dir/both"
 echo "empty:"
 asks "sg_inq" says "VIRTUAL BURNER" sg_inq /dev/sr0
 asks "sg_get_config" says "profile" sg_get_config /dev/sr0
+asks "sg_luns" says "0000000000000000" sg_luns /dev/sr0
+asks "sg_read_buffer" says "capacity: *2097152|200000" sg_read_buffer --mode=desc /dev/sr0
 asks "sg_turs" refuses "not ready" sg_turs /dev/sr0
 asks "wodim -prcap" says "Does write CD-R media" wodim dev=/dev/sr0 -prcap
 asks "wodim -atip" refuses "No disk" wodim dev=/dev/sr0 -atip
