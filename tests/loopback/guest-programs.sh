@@ -129,7 +129,7 @@ echo "empty:"
 asks "sg_inq" says "VIRTUAL BURNER" sg_inq /dev/sr0
 asks "sg_get_config" says "profile" sg_get_config /dev/sr0
 asks "sg_luns" says "0000000000000000" sg_luns /dev/sr0
-asks "sg_read_buffer" says "capacity: *2097152|200000" sg_read_buffer --mode=desc /dev/sr0
+asks "sg_raw, READ BUFFER" says "00 20 00 00" sg_raw -r 4 /dev/sr0 3c 03 00 00 00 00 00 00 04 00
 asks "sg_turs" refuses "not ready" sg_turs /dev/sr0
 asks "wodim -prcap" says "Does write CD-R media" wodim dev=/dev/sr0 -prcap
 asks "wodim -atip" refuses "No disk" wodim dev=/dev/sr0 -atip
