@@ -26,9 +26,9 @@ struct events {
 /* Whether the client asks for media events by polling; the only thing that we can answer. */
 static bool asks_for_media(const struct xo_command *command)
 {
-	return command->cdb[0] == XO_OP_GET_EVENT_STATUS && command->cdb_length >= 10 &&
-	       command->cdb[1] & 1 && command->cdb[4] & CLASS_MASK_MEDIA &&
-	       command->direction != XO_DIR_OUT;
+	return xo_opcode_find(command->cdb, command->cdb_length)->own == XO_OWN_EVENTS &&
+	       command->cdb_length >= 10 && command->cdb[1] & 1 &&
+	       command->cdb[4] & CLASS_MASK_MEDIA && command->direction != XO_DIR_OUT;
 }
 
 /*

@@ -88,7 +88,7 @@ static void note_cue_sheet(struct handover *handover, const struct xo_command *c
 /* Parameter list of MODE SELECT (SPC-4 7.5): header, block descriptors, pages. */
 static void note_mode_select(struct handover *handover, const struct xo_command *command)
 {
-	bool ten = command->cdb[0] == XO_OP_MODE_SELECT_10;
+	bool ten = xo_opcode_find(command->cdb, command->cdb_length)->cdb_len == 10;
 	struct xo_reader reader = xo_reader(command->data, command->length);
 	const uint8_t *header = xo_read_bytes(&reader, ten ? 8 : 4);
 	uint64_t pages = 0;

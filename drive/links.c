@@ -189,16 +189,16 @@ static void answer_without_lease(struct xo_drive_link *link, unsigned int number
 		.length = slot->request.length,
 		.data = xo_link_data(&link->link, number),
 	};
-	uint8_t opcode = slot->request.cdb[0];
+	enum xo_own own = xo_opcode_find(slot->request.cdb, slot->request.cdb_length)->own;
 	const void *answer = NULL;
 	uint32_t length = 0;
 	struct xo_sense sense = xo_sense_make(XO_SENSE_NO_MEDIUM);
 	uint8_t data[XO_SENSE_FIXED_LEN];
 
-	if (opcode == XO_OP_INQUIRY && !(slot->request.cdb[1] & 1) && record->inquiry_length) {
+	if (own == XO_OWN_IDENTITY && !(slot->request.cdb[1] & 1) && record->inquiry_length) {
 		answer = record->inquiry;
 		length = XO_MIN(record->inquiry_length, xo_get_be16(slot->request.cdb + 3));
-	} else if (opcode == XO_OP_REQUEST_SENSE) {
+	} else if (own == XO_OWN_SENSE) {
 		answer = data;
 		length = (uint32_t)xo_sense_build(&sense, false, data, sizeof(data));
 		length = XO_MIN(length, slot->request.cdb[4]);

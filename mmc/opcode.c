@@ -4,7 +4,13 @@
 
 #include "base/bytes.h"
 
-enum { SLOW = 1, SPLIT = 2 };
+enum { SLOW = 1, SPLIT = 2, QUIET = 4, OWN_IDENTITY = 8, OWN_SENSE = 16, OWN_EVENTS = 32 };
+
+#define OWN(flags)                              \
+	((flags)&OWN_IDENTITY ? XO_OWN_IDENTITY \
+	 : (flags)&OWN_SENSE  ? XO_OWN_SENSE    \
+	 : (flags)&OWN_EVENTS ? XO_OWN_EVENTS   \
+			      : XO_OWN_NOTHING)
 
 #define XO_OPCODE(ident, op, cdb_length, direction, length_rule, at, width_, lba_at, lba_width, \
 		  class_, replay_, seconds, permit, ro, immed_mask, flags, text)                \
@@ -22,6 +28,8 @@ enum { SLOW = 1, SPLIT = 2 };
 	  .immed = (immed_mask),                                                                \
 	  .slow = ((flags)&SLOW) != 0,                                                          \
 	  .split = ((flags)&SPLIT) != 0,                                                        \
+	  .quiet = ((flags)&QUIET) != 0,                                                        \
+	  .own = OWN(flags),                                                                    \
 	  .timeout = (seconds) },
 
 static const struct xo_opcode table[] = {

@@ -102,7 +102,7 @@ static uint32_t run(struct vb *vb)
 		return XO_SENSE_INVALID_OPCODE;
 	if (xo_cdb_check(vb->command->cdb, vb->command->cdb_length))
 		return XO_SENSE_INVALID_FIELD_IN_CDB;
-	if (!(op->flags & VB_NO_ATTENTION)) {
+	if (!xo_opcode_find(vb->command->cdb, vb->command->cdb_length)->quiet) {
 		kcq = take_attention(vb, op);
 		if (kcq)
 			return kcq;
@@ -138,13 +138,12 @@ void vb_dispatch(struct vb *vb)
 #define F4 0xff, 0xff, 0xff, 0xff
 #define ALLOC16 0xff, 0xff
 #define MEDIUM VB_NEEDS_MEDIUM
-#define ANYTIME (VB_NO_ATTENTION | VB_WHILE_BUSY)
 
 const struct vb_op vb_ops[256] = {
 	[XO_OP_TEST_UNIT_READY] = { vb_test_unit_ready, MEDIUM, { 0 } },
-	[XO_OP_REQUEST_SENSE] = { vb_request_sense, ANYTIME, { [4] = 0xff } },
+	[XO_OP_REQUEST_SENSE] = { vb_request_sense, VB_WHILE_BUSY, { [4] = 0xff } },
 	[XO_OP_FORMAT_UNIT] = { vb_format_unit, MEDIUM | VB_WRITES, { 0, 0x1f } },
-	[XO_OP_INQUIRY] = { vb_inquiry, ANYTIME, { 0, 0x01, 0xff, ALLOC16 } },
+	[XO_OP_INQUIRY] = { vb_inquiry, VB_WHILE_BUSY, { 0, 0x01, 0xff, ALLOC16 } },
 	[XO_OP_MODE_SELECT_6] = { vb_mode_select, VB_WHILE_BUSY, { 0, 0x11, [4] = 0xff } },
 	[XO_OP_MODE_SENSE_6] = { vb_mode_sense, VB_WHILE_BUSY, { 0, 0x08, 0xff, 0xff, 0xff } },
 	[XO_OP_START_STOP_UNIT] = { vb_start_stop_unit, 0, { 0, 0x01, 0, 0x03, 0xf7 } },
@@ -160,8 +159,8 @@ const struct vb_op vb_ops[256] = {
 	[XO_OP_READ_BUFFER] = { vb_read_buffer, VB_WHILE_BUSY, { 0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, ALLOC16 } },
 	[XO_OP_READ_SUBCHANNEL] = { vb_read_subchannel, MEDIUM, { 0, 0x02, 0x40, 0xff, 0, 0, 0xff, ALLOC16 } },
 	[XO_OP_READ_TOC_PMA_ATIP] = { vb_read_toc, MEDIUM, { 0, 0x02, 0x0f, 0, 0, 0, 0xff, ALLOC16 } },
-	[XO_OP_GET_CONFIGURATION] = { vb_get_configuration, ANYTIME, { 0, 0x03, 0xff, 0xff, 0, 0, 0, ALLOC16 } },
-	[XO_OP_GET_EVENT_STATUS] = { vb_get_event_status, ANYTIME, { 0, 0x01, 0, 0, 0xff, 0, 0, ALLOC16 } },
+	[XO_OP_GET_CONFIGURATION] = { vb_get_configuration, VB_WHILE_BUSY, { 0, 0x03, 0xff, 0xff, 0, 0, 0, ALLOC16 } },
+	[XO_OP_GET_EVENT_STATUS] = { vb_get_event_status, VB_WHILE_BUSY, { 0, 0x01, 0, 0, 0xff, 0, 0, ALLOC16 } },
 	[XO_OP_READ_DISC_INFORMATION] = { vb_read_disc_information, MEDIUM | VB_WHILE_BUSY, { 0, 0x07, [7] = ALLOC16 } },
 	[XO_OP_READ_TRACK_INFORMATION] = { vb_read_track_information, MEDIUM | VB_WHILE_BUSY, { 0, 0x07, F4, 0, ALLOC16 } },
 	[XO_OP_RESERVE_TRACK] = { vb_reserve_track, MEDIUM | VB_WRITES, { 0, 0x03, 0xff, F4, F4 } },
@@ -171,7 +170,7 @@ const struct vb_op vb_ops[256] = {
 	[XO_OP_CLOSE_TRACK_SESSION] = { vb_close_track_session, MEDIUM | VB_WRITES, { 0, 0x01, 0x07, 0, ALLOC16 } },
 	[XO_OP_READ_BUFFER_CAPACITY] = { vb_read_buffer_capacity, VB_WHILE_BUSY, { 0, 0x01, [7] = ALLOC16 } },
 	[XO_OP_SEND_CUE_SHEET] = { vb_send_cue_sheet, MEDIUM | VB_WRITES, { [6] = 0xff, ALLOC16 } },
-	[XO_OP_REPORT_LUNS] = { vb_report_luns, ANYTIME, { 0, 0, 0xff, [6] = F4 } },
+	[XO_OP_REPORT_LUNS] = { vb_report_luns, VB_WHILE_BUSY, { 0, 0, 0xff, [6] = F4 } },
 	[XO_OP_BLANK] = { vb_blank, MEDIUM | VB_WRITES, { 0, 0x17, F4 } },
 	[XO_OP_READ_12] = { vb_read, MEDIUM, { 0, 0x1a, F4, F4, 0x80 } },
 	[XO_OP_WRITE_12] = { vb_write, MEDIUM | VB_WRITES, { 0, 0x1a, F4, F4, 0x80 } },

@@ -145,9 +145,8 @@ typedef uint32_t (*vb_handler)(struct vb *vb);
 
 enum vb_op_flags {
 	VB_NEEDS_MEDIUM = 1 << 0,
-	VB_NO_ATTENTION = 1 << 1, /* neither reports nor clears a unit attention (SPC-4 5.14) */
-	VB_WHILE_BUSY = 1 << 2, /* also while something goes on in the background */
-	VB_WRITES = 1 << 3, /* refused on a disc that must not change */
+	VB_WHILE_BUSY = 1 << 1, /* also while something goes on in the background */
+	VB_WRITES = 1 << 2, /* refused on a disc that must not change */
 };
 
 struct vb_op {

@@ -144,7 +144,7 @@ static bool answer_request_sense(struct xo_packet *packet)
 	struct xo_packet_state *s = packet->state;
 	uint32_t length;
 
-	if (s->cdb[0] != XO_OP_REQUEST_SENSE || !s->kept_sense_length)
+	if (xo_opcode_find(s->cdb, PACKET_BYTES)->own != XO_OWN_SENSE || !s->kept_sense_length)
 		return false;
 	length = XO_MIN(s->cdb[4], s->kept_sense_length);
 	memcpy(xo_packet_buffer(packet), s->kept_sense, s->kept_sense_length);
@@ -164,13 +164,6 @@ static bool answer_request_sense(struct xo_packet *packet)
 	s->phase = XO_PACKET_DATA_IN;
 	packet->advance(packet->priv);
 	return true;
-}
-
-/* These are answered in spite of a unit attention, and leave it (SPC-4 5.14, MMC-6 4.1.6). */
-static bool ignores_attention(uint8_t opcode)
-{
-	return opcode == XO_OP_INQUIRY || opcode == XO_OP_REQUEST_SENSE ||
-	       opcode == XO_OP_GET_CONFIGURATION || opcode == XO_OP_PREVENT_ALLOW;
 }
 
 void xo_packet_start(struct xo_packet *packet, const uint8_t cdb[12],
@@ -197,7 +190,7 @@ void xo_packet_start(struct xo_packet *packet, const uint8_t cdb[12],
 	}
 	if (answer_request_sense(packet))
 		return;
-	if (s->attention && !ignores_attention(s->cdb[0])) {
+	if (s->attention && !xo_opcode_find(s->cdb, PACKET_BYTES)->quiet) {
 		s->attention = false;
 		finish_sense(packet, XO_KCQ(XO_KEY_UNIT_ATTENTION, 0x28, 0x00));
 		return;

@@ -52,6 +52,11 @@ static void rows_are_sound(void **state)
 			assert_int_equal(op->replay, XO_REPLAY_NWA);
 		if (op->split)
 			assert_true(op->lba.width || op->rule == XO_LENGTH_READ_CD_MSF);
+		/* What may be asked at any time changes nothing, and what we answer ourselves is such. */
+		if (op->quiet)
+			assert_int_equal(op->class, XO_CLASS_INFO);
+		if (op->own)
+			assert_true(op->quiet && op->dir == XO_DIR_IN);
 	}
 }
 

@@ -70,6 +70,14 @@ enum xo_read_only {
 	XO_RO_NO_COMMAND, /* refused with 05/20/00: a reader does not have the command */
 };
 
+/* What we keep ourselves, and may answer a command with when the drive is not to be asked. */
+enum xo_own {
+	XO_OWN_NOTHING,
+	XO_OWN_IDENTITY, /* the standard INQUIRY data */
+	XO_OWN_SENSE, /* sense that has come or is due */
+	XO_OWN_EVENTS, /* a media event that was polled */
+};
+
 /* A field of a CDB: its first byte and its width in bytes; width 0 where there is none. */
 struct xo_field {
 	uint8_t at;
@@ -93,6 +101,8 @@ struct xo_opcode {
 	uint8_t immed; /* mask of the IMMED bit in byte 1, 0 if there is none */
 	bool slow; /* may block for more than a second or two */
 	bool split; /* may be cut into several commands over parts of its blocks */
+	bool quiet; /* neither reports nor clears a unit attention (SPC-4 5.14, MMC-6 4.1.6) */
+	uint8_t own; /* enum xo_own */
 	uint16_t timeout; /* seconds, long enough for the slowest drive */
 };
 
