@@ -3,8 +3,10 @@
 #include "base/point.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 
@@ -17,6 +19,7 @@ static const char *const *point_names;
 static struct {
 	unsigned int point;
 	uint64_t pass;
+	bool trespass;
 } kills[KILLS_MAX];
 static size_t kill_count;
 
@@ -40,8 +43,12 @@ static int kill_add(const char *text, const char **end, const char *const *names
 		return -EINVAL;
 	errno = 0;
 	pass = strtoull(equals + 1, &after, 10);
-	if (errno || (*after && *after != ','))
+	if (errno ||
+	    (*after && *after != ',' && strcmp(after, "!") != 0 && strncmp(after, "!,", 2) != 0))
 		return -EINVAL;
+	if (kill_count < KILLS_MAX)
+		kills[kill_count].trespass = *after == '!';
+	after += *after == '!';
 	*end = *after ? after + 1 : after;
 	point = point_find(names, count, text, (size_t)(equals - text));
 	if (point < 0)
@@ -66,13 +73,21 @@ int xo_point_init(const char *const *names, size_t count, struct xo_ledger *ledg
 		int r = kill_add(text, &text, names, count);
 
 		if (r) {
-			xo_error("XENOPTIC_KILL: expected NAME=N[,NAME=N…] at \"%s\"", text);
+			xo_error("XENOPTIC_KILL: expected NAME=N[!][,NAME=N[!]…] at \"%s\"", text);
 			return r;
 		}
 	}
 	if (kill_count)
 		xo_point_hits = ledger ? ledger->header->point_hits : own_hits;
 	return 0;
+}
+
+/* A call that no worker may make. It does not return where there is a filter. */
+static void trespass(unsigned int point)
+{
+	xo_notice("makes a forbidden call at %s", point_names[point]);
+	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno)
+		xo_error("the call was not stopped: this process is not in its sandbox");
 }
 
 void xo_point_pass(unsigned int point)
@@ -82,6 +97,10 @@ void xo_point_pass(unsigned int point)
 	for (size_t i = 0; i < kill_count; i++) {
 		if (kills[i].point != point || kills[i].pass != pass)
 			continue;
+		if (kills[i].trespass) {
+			trespass(point);
+			continue;
+		}
 		xo_notice("dies at %s, pass %llu", point_names[point], (unsigned long long)pass);
 		__builtin_trap(); /* no system call, so no filter can stop it */
 	}

@@ -25,11 +25,11 @@ matrix_material() {
 		>"$burn_dir/audio.toc"
 }
 
-# matrix_track N: 400 sectors of 44.1 kHz, 16 bits, two channels. Tones with a little noise: cdparanoia guesses the
+# matrix_track N: 302 sectors of 44.1 kHz, 16 bits, two channels. Tones with a little noise: cdparanoia guesses the
 # order of bytes from what it hears.
 matrix_track() {
 	perl -e 'my $n = shift; my $r = $n;
-		for my $i (0 .. 588 * 400 - 1) {
+		for my $i (0 .. 588 * 302 - 1) {
 			$r = ($r * 1103515245 + 12345) & 0x7fffffff;
 			print pack("s<s<", 9000 * sin($i * $n * 0.03) + ($r >> 16) % 64, 9000 * sin($i * $n * 0.07));
 		}' "$1" >"$burn_dir/track$1.pcm"

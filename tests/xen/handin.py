@@ -84,6 +84,7 @@ def collect(root, staged, initrd):
         shutil.copy(HERE / name, root)
     shutil.copytree(HERE / "tests", root / "tests")
     shutil.copytree(TOP / "tests" / "burn", root / "burn")
+    shutil.copy(TOP / "tests" / "shut-in", root)
     if os.environ.get("XO_FULL"):
         (root / "environment").write_text("export XO_FULL=%s\n" % shlex.quote(os.environ["XO_FULL"]))
     (root / "bin").mkdir()

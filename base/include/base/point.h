@@ -2,7 +2,8 @@
 /*
  * Named points in the code, where a test lets a process die: after how many
  * passes is said by XENOPTIC_KILL in the environment, "NAME=N[,NAME=N…]", read
- * once at start. The passes are counted in the ledger, so a point that killed
+ * once at start; "NAME=N!": there it makes a system call that its filter forbids instead, and dies of
+ * that if the filter works. The passes are counted in the ledger, so a point that killed
  * a worker does not kill its successor at the same pass again.
  *
  * Each process lists its points once:

@@ -19,8 +19,14 @@ burn_start() {
 		--user nobody "$@") # without root nobody changes
 	burn_daemon
 	xenoptic attach guest drive=virtual:burner bus="${burn_bus:-vscsi}" >/dev/null || lb_fail "attach"
+	burn_shut_in || lb_fail "a worker is not in its sandbox"
 	burn_count=0
 	burn_dir=$lb_dir burn_material=$lb_dir burn_tmp=$lb_dir # of the table's; see matrix.sh
+}
+
+# burn_shut_in [PROGRAM…]: see tests/shut-in.
+burn_shut_in() {
+	XENOPTIC=$top_builddir/xenoptic "$top_srcdir/tests/shut-in" "$@"
 }
 
 # The daemon in the background; again after it was killed.
@@ -81,9 +87,10 @@ burn_text() {
 	burn_guest sh -c "$1"
 }
 
+# Between the connection and the program's first command the workers are looked at.
 burn_exec() {
-	lb_as "$burn_domid" timeout "${burn_timeout:-300}" "$top_builddir/xenoptic-guest" exec \
-		--count "$lb_dir/count" -- "$@"
+	XENOPTIC=$top_builddir/xenoptic lb_as "$burn_domid" timeout "${burn_timeout:-300}" \
+		"$top_builddir/xenoptic-guest" exec --count "$lb_dir/count" -- "$top_srcdir/tests/shut-in" "$@"
 }
 
 # A tree and an ISO of it: $lb_dir/tree, $lb_dir/iso; the content is the same each time.

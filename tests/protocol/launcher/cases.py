@@ -33,6 +33,15 @@ class Guest:
         self.frontend = Frontend(self.domid, self.devid)
         self.ring = ("ring", f"{self.domid}/{self.devid}")
         self.disk = ("drive", self.drive)
+        self.frontend.connected = self.shut_in
+
+    def shut_in(self):
+        """Before each first request, in every case: see tests/shut-in."""
+        r = subprocess.run(
+            [f"{os.environ['top_srcdir']}/tests/shut-in"], capture_output=True, text=True, check=False,
+            env={**os.environ, "XENOPTIC": f"{BUILD}/xenoptic", "XENOPTIC_SOCKET": self.daemon.socket},
+        )  # fmt: skip
+        check(r.returncode == 0, r.stderr)
 
     def destroy(self):
         self.frontend.close()
@@ -689,6 +698,23 @@ def workers_are_shut_in(daemon):
     guest.destroy()
 
 
+def trespassers_die(*_):
+    """A worker that makes a call that is not on its list is killed by its filter, and the guest goes on."""
+    for points in ("ring.copied=2!", "drive.accepted=2!", "drive.result=2!"):
+        daemon = Daemon(environment={"XENOPTIC_KILL": points}).ready()
+        guest = Guest(daemon)
+        guest.frontend.connect()
+        for _ in range(4):
+            guest.frontend.alive()
+        with open(f"{DIR}/{daemon.name}.log", encoding="utf-8", errors="replace") as f:
+            log = f.read()
+        check("makes a forbidden call at " + points.split("=", 1)[0] in log, f"{points}: not reached")
+        check("was not stopped" not in log, f"{points}: no filter")
+        check(f"killed by signal {signal.SIGSYS.value}" in log, f"{points}: not killed for it")
+        guest.destroy()
+        daemon.stop()
+
+
 def quotas_are_survived(daemon):
     """A guest at its quota of nodes and watches harms itself only."""
     guest = Guest(daemon)
@@ -760,6 +786,7 @@ SHARED = [
     control_socket_is_strict,
 ]
 OWN = [
+    trespassers_die,
     restarts_are_bounded,
     workers_survive_the_launcher,
     workers_die_with_the_launcher,

@@ -192,6 +192,10 @@ class Frontend:
         self.state(4)
         for number in units:
             self.unit_state(number, 4)
+        self.connected()
+
+    def connected(self):
+        """Before the first command; for whoever wants to look."""
 
     def leave(self):
         self.state(6)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: wodim, cdrskin, xorriso, growisofs and cdrdao of a stock PV guest on each medium of the virtual burner, each disc compared; audio ripped
-# time: 900
+# time: 1400
 
 burn_tests=$XO_ROOT/burn
 . "$burn_tests/matrix.sh"
@@ -20,7 +20,7 @@ burn_insert() {
 burn_eject() { xenoptic disc eject virtual:burner >/dev/null; }
 
 mkdir "$burn_dir"
-matrix_material 1500
+matrix_material 1024
 genisoimage -quiet -R -o material.iso "$burn_dir"
 xenoptic_start
 guest_start g1 pv
