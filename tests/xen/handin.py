@@ -14,7 +14,7 @@ import testbed
 
 HERE = testbed.HERE
 TOP = HERE.parent.parent
-TOOLS = ("guest", "sgkill")
+TOOLS = {"guest": [], "sgkill": [], "rogue": ["-lxengnttab", "-lxenevtchn", "-lxenstore"]}
 print_lock = threading.Lock()
 
 
@@ -88,9 +88,9 @@ def collect(root, staged, initrd):
     if os.environ.get("XO_FULL"):
         (root / "environment").write_text("export XO_FULL=%s\n" % shlex.quote(os.environ["XO_FULL"]))
     (root / "bin").mkdir()
-    for tool in TOOLS:
-        source = HERE / "tools" / (tool + ".c")
-        subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-o", root / "bin" / tool, source], check=True)
+    for tool, libraries in TOOLS.items():
+        compile = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", root / "bin" / tool]
+        subprocess.run(compile + [HERE / "tools" / (tool + ".c")] + libraries, check=True)
     grub(root / "bin" / "eltorito.img")
     if staged:
         shutil.copy(staged, root / "stage.tar")

@@ -106,6 +106,21 @@ guest_shell() {
 	xl console "$1"
 }
 
+# cdfront_start NAME [PARAMETERS]: a PV guest with xen-cdfront loaded, whose module comes on the scratch disk.
+cdfront_start() {
+	local name=$1
+	[ -f "$XO_BIN/xen-cdfront.ko" ] || skip "no xen-cdfront.ko: the headers of the guests' kernel are not installed"
+	tar -C "$XO_BIN" -cf - xen-cdfront.ko | dd of=/dev/vdd bs=1M conv=fsync iflag=fullblock 2>/dev/null
+	shift
+	GUEST_DISKS=", \"format=raw,vdev=xvdb,access=ro,target=/dev/vdd\"" guest_start "$name" pv
+	guest "$name" "modprobe -a sr_mod sg; tar -C /tmp -xf /dev/xvdb && insmod /tmp/xen-cdfront.ko $*"
+}
+
+# cdfront_clean NAME: nothing in the guest's log that a kernel says of itself.
+cdfront_clean() {
+	guest "$1" '! dmesg | grep -E "cut here|BUG|Oops|WARNING|blocked for more|rcu.*stall|soft lockup|Call Trace"'
+}
+
 guest_destroy() {
 	xl destroy "$1"
 	wait_until 30 guest_gone "$1" || fail "domain $1 is still there: $(xl list)"
