@@ -43,7 +43,8 @@ static int choose(const struct guest_options *options, struct xo_front_device *d
 		return EXIT_OK;
 	}
 	if (options->device_given) {
-		guest_say("this guest has no device %u; `xenoptic-guest info` lists what there is",
+		guest_say("device %u: no such device in this guest; `xenoptic-guest info` lists "
+			  "what there is",
 			  options->devid);
 		return EXIT_NO_DEVICE;
 	}
