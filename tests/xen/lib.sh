@@ -78,7 +78,7 @@ guest_console() {
 	echo $! >"$name.pid"
 	disown $!
 	wait_until 5 [ -S "$name.sock" ] || fail "console of $name"
-	timeout "${2:-180}" "$XO_BIN/guest" run "$PWD/$name.sock" true || {
+	timeout "${2:-480}" "$XO_BIN/guest" run "$PWD/$name.sock" true || {
 		tail -n 30 "$XO_LOGS/console-$name.log" >&2
 		fail "guest $name did not come up"
 	}
@@ -245,9 +245,10 @@ xenoptic_restart() {
 
 xenoptic_unit() { [ -d /run/systemd/system ] && [ -e /usr/lib/systemd/system/xenopticd.service ]; }
 
-# kill -9 of the daemon, and its successor.
+# xenoptic_kill [PROGRAM…]: kill -9 of the daemon, at once with these workers, and its successor.
 xenoptic_kill() {
-	kill -9 "$(pidof xenopticd)"
+	# shellcheck disable=SC2046 # pids
+	kill -9 $(pidof xenopticd "$@")
 	xenoptic_unit || xenoptic_restart
 	wait_until 30 xenoptic list || fail "xenopticd does not come back"
 }
@@ -266,7 +267,11 @@ xenoptic_env() { XO_ENV=("$@"); xenoptic_restart; }
 
 # guest_drive NAME: wait for a /dev/sr0 in the guest, and look whether the workers are shut in before it is used.
 guest_drive() {
-	wait_until 60 guest "$1" 'test -b /dev/sr0' || fail "guest $1 has no /dev/sr0: $(xenoptic list)"
+	wait_until 300 guest "$1" 'test -b /dev/sr0' || {
+		guest "$1" 'dmesg | tail -n 15' || :
+		xenstore-ls -f | grep -E '/backend/optical/|/device/v(scsi|cd)/' || :
+		fail "guest $1 has no /dev/sr0: $(xenoptic list)"
+	}
 	[ ! -x "$XO_ROOT/shut-in" ] || [ ! -S /run/xenoptic/control.sock ] || "$XO_ROOT/shut-in"
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # lib.sh's variables
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: ring, drive process and launcher killed in mid-burn on tgt's drive: the guest sees nothing, the disc is equal
-# time: 500
+# shows: ring, drive process and launcher killed in mid-burn on tgt's drive, also together: the guest sees nothing, the disc is equal
+# time: 900
 
 # At these passes of the named points (base/point.h) the workers die; the counts survive them.
 kills() {
@@ -24,20 +24,24 @@ xenoptic_start
 guest_start g1 pv
 xenoptic attach g1 "drive=$DRIVE"
 guest_drive g1
-guest_iso g1 14 3
+guest_iso g1 10 3
 guest g1 'dmesg -C'
 guest_bg g1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1'
 burn=$BG
-# The launcher dies by hand, as the disc fills.
-for kib in 2048 4096 8192; do
-	wait_until 120 burned "$kib"
-	xenoptic_kill
-done
+# The launcher dies by hand, as the disc fills, and workers with it: nobody but the keeper has their ledgers then.
+wait_until 300 burned 2048
+xenoptic_kill xenoptic-ring
+wait_until 300 burned 4096
+xenoptic_kill xenoptic-drive
+wait_until 300 burned 7168
+xenoptic_kill xenoptic-ring xenoptic-drive
 code=0
 wait "$burn" || code=$?
 xenoptic list
-note "$(xenoptic_log | grep -c 'killed by signal') workers were killed, and the launcher three times"
+dead=$(xenoptic_log | grep -c 'dies at ')
+note "$dead workers were killed at named points, four with the launcher, which was killed three times"
 [ $code = 0 ] || fail "the burn ended with $code"
+[ "$dead" -ge 20 ] || fail "only $dead workers were killed"
 begins_with_iso "$DRIVE_DISC"
 no_errors g1
 guest_destroy g1

@@ -1,0 +1,73 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # lib.sh's variables
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: two guests burn on two drives at once while the programs are replaced and the daemon restarted; a busy drive is refused; detach in a burn; one guest with both; xen-scsiback loaded
+# time: 500
+
+modprobe xen-scsiback
+tgt_drive 1
+xenoptic_start '[drive virtual:v1]' 'speed = 1000'
+xenoptic disc new "$PWD/disc1" --type bd-r
+guest_start g1 pv
+guest_start g2 pv
+domid=$(xl domid g2)
+uuid=$(xenstore-read "$(xenstore-read "/local/domain/$domid/vm")/uuid")
+xenoptic attach g1 "drive=$DRIVE"
+xenoptic attach "$uuid" drive=virtual:v1
+xenoptic disc insert virtual:v1 "$PWD/disc1"
+guest_drive g1
+guest_drive g2
+code=0
+said=$(xenoptic attach g2 "drive=$DRIVE" 2>&1) || code=$?
+[ $code != 0 ] && [[ $said == *"in use by guest g1"* ]] || fail "a busy drive: $code, $said"
+[ "$(xenstore-list "/local/domain/$domid/device/vscsi")" = 0 ] || fail "nodes of a refused drive"
+
+guest_iso g2 6 2
+sum2=$ISO_SUM size2=$ISO_SIZE
+guest_iso g1 6 1
+guest_bg g1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 3'
+burn1=$BG
+guest_bg g2 'xorriso -as cdrecord -v dev=/dev/sr0 /tmp/in.iso 2>&1 | tail -n 3'
+burn2=$BG
+wait_until 120 burned 1024
+wait_until 120 eval '[ "$(stat -c %s disc1)" -gt 500000 ]'
+code=0
+said=$(xenoptic detach g2 2>&1) || code=$?
+[ $code != 0 ] && [[ $said == *"in progress; --force"* ]] || fail "detach in a burn: $code, $said"
+# What a package manager does, and what was running goes on; then a worker of each kind from the new files.
+for program in /usr/sbin/xenopticd /usr/libexec/xenoptic/*; do
+	cp -p "$program" "$program.new"
+	mv "$program.new" "$program"
+done
+workers=$(pidof xenoptic-ring xenoptic-drive xenoptic-keeper | xargs -n1 | sort)
+systemctl restart xenopticd
+wait_until 30 xenoptic list
+[ "$(pidof xenoptic-ring xenoptic-drive xenoptic-keeper | xargs -n1 | sort)" = "$workers" ] || fail "workers were started again"
+# shellcheck disable=SC2046 # pids
+kill -9 $(pidof xenoptic-ring) $(pidof xenoptic-drive)
+wait $burn1 && wait $burn2 || fail "a burn failed: $(xenoptic list)"
+begins_with_iso "$DRIVE_DISC" || fail "the disc of tgt's drive differs"
+[ "$(head -c "$size2" disc1 | sha256sum)" = "$sum2  -" ] || fail "the virtual disc differs"
+
+# One guest with both; then the second is taken away in the middle of a burn.
+xenoptic detach g2
+wait_until 20 eval "xenoptic list | grep -E '^virtual:v1 +unused'"
+xenoptic disc eject virtual:v1
+xenoptic disc new "$PWD/disc2" --type bd-r
+xenoptic disc insert virtual:v1 "$PWD/disc2"
+xenoptic attach g1 drive=virtual:v1
+wait_until 60 guest g1 'test -b /dev/sr1' || fail "no second drive: $(xenoptic list)"
+guest g1 "head -c $ISO_SIZE /dev/sr0 | sha256sum" | grep "$ISO_SUM"
+guest_bg g1 'xorriso -as cdrecord -v dev=/dev/sr1 /tmp/in.iso 2>&1 | tail -n 3; exit ${PIPESTATUS[0]}'
+wait_until 120 eval '[ "$(stat -c %s disc2)" -gt 500000 ]'
+device=$(xenoptic control query-guests | sed 's/{"domid"/\n&/g' | sed -n 's/.*"devid": *\([0-9]*\).*virtual:v1.*/\1/p')
+xenoptic detach g1 "$device" --force
+not wait "$BG"
+wait_until 30 eval "xenoptic list | grep -E '^virtual:v1 +unused'" || fail "not given back: $(xenoptic list)"
+xenoptic disc info "$PWD/disc2"
+xenoptic list | grep -E "^$DRIVE +running"
+guest g1 "head -c 65536 /dev/sr0 | wc -c" | grep 65536
+lsmod | grep xen_scsiback
+not grep -q xen-scsiback <(dmesg | grep -i error)
+guest_destroy g1
+guest_destroy g2
+wait_until 20 no_nodes
