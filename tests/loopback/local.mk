@@ -79,8 +79,8 @@ tests_loopback_test_sandboxed_LDADD = tests/loopback/liblb.la base/libbase.la $(
 # What ./quickstart needs of it.
 quickstart-loopback: $(LOOPBACK_LIBS) tests/loopback/hypervisor tests/loopback/lbctl
 .PHONY: quickstart-loopback
-TESTS += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh tests/loopback/detach-burn.sh
-EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh tests/loopback/detach-burn.sh tests/loopback/burn/lib.sh
+TESTS += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh tests/loopback/detach-burn.sh tests/loopback/guest-vcd.sh
+EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loopback/guest-killed.sh tests/loopback/detach-burn.sh tests/loopback/guest-vcd.sh tests/loopback/burn/lib.sh
 
 # Burning through the whole chain.
 TESTS += tests/loopback/kill.sh
