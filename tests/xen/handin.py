@@ -14,7 +14,7 @@ import testbed
 
 HERE = testbed.HERE
 TOP = HERE.parent.parent
-TOOLS = {"guest": [], "sgkill": [], "rogue": ["-lxengnttab", "-lxenevtchn", "-lxenstore"]}
+TOOLS = {"guest": [], "sgkill": [], "sgload": [], "rogue": ["-lxengnttab", "-lxenevtchn", "-lxenstore"]}
 print_lock = threading.Lock()
 
 
@@ -77,8 +77,9 @@ def grub(path):
     config.unlink()
 
 
-def collect(root, staged, initrd):
-    """The folder that Dom0 gets: start, lib.sh, the tests and what they need."""
+def collect(root, staged, initrd, scripts=()):
+    """The folder that Dom0 gets: start, lib.sh, the tests and what they need; for a script from elsewhere also what
+    lies beside it."""
     root.mkdir()
     for name in ("start", "lib.sh"):
         shutil.copy(HERE / name, root)
@@ -88,6 +89,11 @@ def collect(root, staged, initrd):
     if os.environ.get("XO_FULL"):
         (root / "environment").write_text("export XO_FULL=%s\n" % shlex.quote(os.environ["XO_FULL"]))
     (root / "bin").mkdir()
+    for script in scripts:
+        if script.parent != HERE / "tests":
+            shutil.copy(script, root / "tests")
+            for helper in script.parent.glob("*.py"):
+                shutil.copy(helper, root / "bin")
     for tool, libraries in TOOLS.items():
         compile = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", root / "bin" / tool]
         subprocess.run(compile + [HERE / "tools" / (tool + ".c")] + libraries, check=True)
