@@ -8,6 +8,7 @@
 #     burn_text TEXT              a function: runs a shell text in the guest; output in $burn_dir/program.log
 #     burn_insert MEDIUM          a function: a blank disc in the drive; its sector file is then $burn_disc
 #     burn_eject                  a function: the tray opens, and the disc is at rest
+#     burn_ways                   the ways in that it has, if there are more than one
 
 # matrix_material KILOBYTES: tree/, more/, both/, iso, track1 and track2 as .pcm and .wav, .toc files. The content is
 # the same each time, no two sectors are alike.

@@ -265,14 +265,13 @@ xenoptic_log() {
 # xenoptic_env NAME=VALUE…: start the daemon again with this in its environment and its workers'.
 xenoptic_env() { XO_ENV=("$@"); xenoptic_restart; }
 
-# guest_drive NAME: wait for a /dev/sr0 in the guest, and look whether the workers are shut in before it is used.
+# guest_drive NAME: wait for a /dev/sr0 in the guest.
 guest_drive() {
 	wait_until 300 guest "$1" 'test -b /dev/sr0' || {
 		guest "$1" 'dmesg | tail -n 15' || :
 		xenstore-ls -f | grep -E '/backend/optical/|/device/v(scsi|cd)/' || :
 		fail "guest $1 has no /dev/sr0: $(xenoptic list)"
 	}
-	[ ! -x "$XO_ROOT/shut-in" ] || [ ! -S /run/xenoptic/control.sock ] || "$XO_ROOT/shut-in"
 }
 
 # guest_iso NAME MIB SEED: make /tmp/in.iso in the guest; ISO_SUM and ISO_SIZE tell what it is.
