@@ -378,6 +378,9 @@ static int device_run(struct xo_drive *drive, struct xo_control_job *job)
 	if (r)
 		return r;
 	job->fds[0] = -1;
+	xo_handover_forget(drive->record);
+	xo_events_forget(drive->record);
+	xo_attention_raise(drive->record);
 	xo_passthrough_device(drive->bottom, &device);
 	return 0;
 }
@@ -411,6 +414,18 @@ static void watch_commands(struct xo_control_call *call)
 	if (call->fd_count)
 		call->fds[0] = -1;
 	xo_control_reply(call->drive, call->id, NULL, -1);
+}
+
+static int unplug_run(struct xo_drive *drive, struct xo_control_job *job)
+{
+	(void)job;
+	xo_passthrough_unplug(drive->bottom);
+	return 0;
+}
+
+static void unplug_finish(struct xo_drive *drive, struct xo_control_job *job)
+{
+	xo_control_reply(drive, job->id, NULL, -1);
 }
 
 static void query_commands(struct xo_control_call *call);
@@ -450,6 +465,7 @@ static const struct xo_control_command commands[] = {
 	  .finish = description_finish },
 	{ XO_DRIVE_DEVICE, 1, 1, .applies = on_device, .run = device_run, .finish = device_finish },
 	{ XO_DRIVE_TRACE, 0, 1, .handle = watch_commands },
+	{ XO_DRIVE_UNPLUG, 0, 0, .applies = on_device, .run = unplug_run, .finish = unplug_finish },
 	{ XO_DRIVE_QUERY_COMMANDS, 0, 0, .handle = query_commands },
 	{ XO_DRIVE_SHUTDOWN, 0, 0, .applies = shutdown_applies, .run = shutdown_run,
 	  .finish = shutdown_finish },

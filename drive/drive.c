@@ -282,6 +282,7 @@ int xo_drive_init(struct xo_drive *drive, const struct xo_drive_options *options
 	*drive = (struct xo_drive){
 		.options = options,
 		.medium = -1,
+		.gone = options->unplugged,
 		.tray = -1,
 		.disc_fd = -1,
 		.undo.kind = XO_JOB_UNDO,

@@ -96,7 +96,8 @@ struct xo_drive_options {
 	const char *name;
 	const char *path;
 	const char *user;
-	int device_fd; /* -1: the burner */
+	int device_fd; /* -1: the burner, or unplugged */
+	bool unplugged; /* the device comes later */
 	bool burner;
 	bool trace;
 	int trace_fd;

@@ -116,6 +116,11 @@ bool xo_events_polling(const struct xo_drive_record *record)
 	return record->events.polling;
 }
 
+void xo_events_forget(struct xo_drive_record *record)
+{
+	xo_ledger_commit(&record->events.kept, 0);
+}
+
 static void events_free(struct xo_unit *unit)
 {
 	free(unit);

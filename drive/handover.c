@@ -300,6 +300,12 @@ void xo_handover_reset(struct xo_unit *unit)
 	clear_flag(handover, XO_UNDO_LOCK | XO_UNDO_AGID);
 }
 
+void xo_handover_forget(struct xo_drive_record *record)
+{
+	record->undo.pages = 0;
+	__atomic_store_n(&record->undo.flags, 0, __ATOMIC_RELEASE);
+}
+
 static void handover_free(struct xo_unit *unit)
 {
 	free(unit);

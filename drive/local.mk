@@ -11,6 +11,7 @@ DRIVE_PRIVATE_INC = $(DRIVE_INC) -I$(srcdir)/drive
 noinst_LTLIBRARIES += drive/libdrive.la
 drive_libdrive_la_SOURCES = \
 	drive/include/drive/unit.h \
+	drive/attention.c \
 	drive/commands.c drive/control.c drive/control.h \
 	drive/delay.c \
 	drive/drive.c drive/drive.h \

@@ -14,17 +14,19 @@
 #include "base/worker.h"
 
 static const char usage[] =
-	"Usage: xenoptic-drive --name NAME (--device FD --path PATH | --burner) [OPTION…]\n"
+	"Usage: xenoptic-drive --name NAME BOTTOM [OPTION…]\n"
 	"The process of one optical drive. xenopticd starts it, with descriptors 3 (control) and "
 	"4\n"
 	"(ledger).\n"
 	"\n"
 	"  --name NAME          of the drive, for messages\n"
-	"  --device FD          a block device that takes SG_IO\n"
-	"  --path PATH          its path, for messages\n"
+	"  BOTTOM is one of:\n"
+	"  --device FD          a block device that takes SG_IO, or\n"
+	"  --unplugged          the same, when it comes back; with\n"
+	"    --path PATH        its path, for messages\n"
 	"  --max-transfer BYTES what its host adapter takes in one command\n"
 	"  --max-segments N     and in how many pieces\n"
-	"  --burner             a virtual burner instead\n"
+	"  --burner             a virtual burner\n"
 	"  --mode rw|ro         ro: nothing may be written\n"
 	"  --user USER          to become (default " XO_WORKER_USER ")\n"
 	"  --allow NAME         permit what is refused by default (may be repeated)\n"
@@ -41,6 +43,7 @@ static const char usage[] =
 enum option_code {
 	OPT_NAME = 1,
 	OPT_DEVICE,
+	OPT_UNPLUGGED,
 	OPT_PATH,
 	OPT_MAX_TRANSFER,
 	OPT_MAX_SEGMENTS,
@@ -62,6 +65,7 @@ enum option_code {
 static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "unplugged", no_argument, NULL, OPT_UNPLUGGED },
 	{ "path", required_argument, NULL, OPT_PATH },
 	{ "max-transfer", required_argument, NULL, OPT_MAX_TRANSFER },
 	{ "max-segments", required_argument, NULL, OPT_MAX_SEGMENTS },
@@ -161,6 +165,9 @@ static int take(struct xo_drive_options *options, int option, const char *text)
 		return 0;
 	case OPT_DEVICE:
 		return descriptor("device", text, &options->device_fd);
+	case OPT_UNPLUGGED:
+		options->unplugged = true;
+		return 0;
 	case OPT_PATH:
 		options->path = text;
 		return 0;
@@ -207,10 +214,10 @@ static int check(const struct xo_drive_options *options, int left)
 		wrong = "takes no arguments but options";
 	else if (!options->name)
 		wrong = "--name is missing";
-	else if (options->burner == (options->device_fd >= 0))
-		wrong = "one of --device and --burner";
+	else if (options->burner + options->unplugged + (options->device_fd >= 0) != 1)
+		wrong = "one of --device, --unplugged and --burner";
 	else if (!options->burner && !options->path)
-		wrong = "--device needs --path";
+		wrong = "--device and --unplugged need --path";
 	if (wrong)
 		fprintf(stderr, "xenoptic-drive: %s (see --help)\n", wrong);
 	return wrong ? -EINVAL : 0;

@@ -40,8 +40,9 @@ enum { DRIVER_OK = 0, DRIVER_TIMEOUT = 6, DRIVER_SENSE = 8 };
 
 struct passthrough {
 	struct xo_unit unit;
-	int fd;
+	int fd; /* -1: unplugged */
 	bool gone;
+	bool told; /* a command has found the drive empty since it is gone */
 	char path[256];
 	struct xo_log_limit limit;
 };
@@ -70,13 +71,25 @@ static void prepare(struct xo_journal_io *io, const struct xo_command *command)
 	};
 }
 
-/* The drive has left: this command finds an empty drive, those after it none. */
+/* The kernel keeps the drive's number until nobody has it open: it may come back under the same. */
+static void leave(struct passthrough *device)
+{
+	if (device->gone)
+		return;
+	xo_warning("%s: the drive is gone", device->path);
+	close(device->fd);
+	__atomic_store_n(&device->fd, -1, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->gone, true, __ATOMIC_RELEASE);
+}
+
+/* The first command finds an empty drive, those after it none. */
 static void unplugged(struct passthrough *device, struct xo_command *command)
 {
-	if (!device->gone)
-		xo_warning("%s: the drive is gone", device->path);
-	__atomic_store_n(&device->gone, true, __ATOMIC_RELEASE);
-	xo_command_check(command, XO_SENSE_NO_MEDIUM);
+	if (device->told)
+		xo_command_fail(command, XO_TRANSPORT_NO_CONNECT);
+	else
+		xo_command_check(command, XO_SENSE_NO_MEDIUM);
+	device->told = true;
 }
 
 /* The ioctl itself was refused: nothing reached the drive. */
@@ -85,6 +98,7 @@ static void refused(struct passthrough *device, struct xo_command *command, int 
 	switch (error) {
 	case ENODEV:
 	case ENXIO:
+		leave(device);
 		unplugged(device, command);
 		return;
 	case EAGAIN:
@@ -141,6 +155,7 @@ static void take_result(struct passthrough *device, struct xo_command *command,
 	enum xo_transport transport = judge_host(hdr);
 
 	if (transport == XO_TRANSPORT_NO_CONNECT) {
+		leave(device);
 		unplugged(device, command);
 		return;
 	}
@@ -167,7 +182,7 @@ static void passthrough_execute(struct xo_unit *unit, struct xo_command *command
 		return;
 	}
 	if (device->gone) {
-		xo_command_fail(command, XO_TRANSPORT_NO_CONNECT);
+		unplugged(device, command);
 		return;
 	}
 	prepare(io, command);
@@ -184,7 +199,8 @@ static void passthrough_free(struct xo_unit *unit)
 {
 	struct passthrough *device = (struct passthrough *)unit;
 
-	close(device->fd);
+	if (device->fd >= 0)
+		close(device->fd);
 	free(device);
 }
 
@@ -205,7 +221,12 @@ int xo_passthrough_fd(const struct xo_unit *unit)
 {
 	const struct passthrough *device = (const struct passthrough *)unit;
 
-	return device->fd;
+	return __atomic_load_n(&device->fd, __ATOMIC_ACQUIRE);
+}
+
+void xo_passthrough_unplug(struct xo_unit *unit)
+{
+	leave((struct passthrough *)unit);
 }
 
 int xo_passthrough_check(int fd)
@@ -217,16 +238,18 @@ int xo_passthrough_check(int fd)
 
 static void set_device(struct passthrough *device, const struct xo_device *what)
 {
-	device->fd = what->fd;
 	strncpy(device->path, what->path ? what->path : "the drive", sizeof(device->path) - 1);
-	__atomic_store_n(&device->gone, false, __ATOMIC_RELEASE);
+	device->told = false;
+	__atomic_store_n(&device->fd, what->fd, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->gone, what->fd < 0, __ATOMIC_RELEASE);
 }
 
 void xo_passthrough_device(struct xo_unit *unit, const struct xo_device *what)
 {
 	struct passthrough *device = (struct passthrough *)unit;
 
-	close(device->fd);
+	if (device->fd >= 0)
+		close(device->fd);
 	set_device(device, what);
 }
 

@@ -107,6 +107,14 @@ struct xo_events_record {
 	struct xo_journal journal;
 };
 
+/* Unit attentions of ours, in the order in which they are told (attention.c). */
+#define XO_ATTENTIONS 2
+#define XO_ATTENTION_PENDING UINT64_MAX
+
+struct xo_attention_record {
+	uint64_t taker[XO_ATTENTIONS]; /* id of the command that was told; 0: none is due */
+};
+
 #define XO_INQUIRY_SIZE 96
 
 struct xo_drive_record {
@@ -120,6 +128,7 @@ struct xo_drive_record {
 	uint8_t inquiry[XO_INQUIRY_SIZE]; /* of the drive, for links without the lease */
 	struct xo_undo_record undo;
 	struct xo_events_record events;
+	struct xo_attention_record attention;
 	struct xo_blocks blocks;
 	struct xo_link_record links[XO_DRIVE_LINKS_MAX];
 };

@@ -87,7 +87,7 @@ static int device_new(struct xo_drive *drive)
 {
 	const struct xo_drive_options *options = drive->options;
 	struct xo_device device = { .fd = options->device_fd, .path = options->path };
-	int r = xo_passthrough_check(device.fd);
+	int r = options->unplugged ? 0 : xo_passthrough_check(device.fd);
 
 	if (r) {
 		xo_error("%s: not a device that takes SG_IO", options->path);
@@ -144,6 +144,8 @@ static int filters_new(struct xo_drive *drive)
 	if (!r)
 		r = xo_events_new(top, *top, drive->record);
 	drive->events = *top;
+	if (!r)
+		r = xo_attention_new(top, *top, drive->record);
 	if (!r)
 		r = xo_policy_new(top, *top, &options->policy);
 	drive->policy = *top;

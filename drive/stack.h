@@ -3,7 +3,7 @@
  * The filters and the pass-through bottom, how they are stacked, and what they
  * share. Each `new` takes over `next`; freeing the top frees the stack.
  *
- *	trace -> policy -> events -> handover -> split -> fault -> delay -> bottom
+ *	trace -> policy -> attention -> events -> handover -> split -> fault -> delay -> bottom
  *
  * (The lease comes before all of it: links.c answers a link without the lease
  * by itself, since that must not wait for the command that runs.)
@@ -51,6 +51,13 @@ int xo_policy_new(struct xo_unit **unit, struct xo_unit *next, const struct xo_p
 /* Commands refused so far. */
 uint64_t xo_policy_refused(const struct xo_unit *unit);
 
+/*
+ * Unit attentions that nobody but we can tell. After xo_attention_raise() the guest's next two
+ * commands are told that the drive was reset, and that its medium may have changed.
+ */
+int xo_attention_new(struct xo_unit **unit, struct xo_unit *next, struct xo_drive_record *record);
+void xo_attention_raise(struct xo_drive_record *record);
+
 /* An event that our poll consumed is the client's next answer. */
 int xo_events_new(struct xo_unit **unit, struct xo_unit *next, struct xo_drive_record *record);
 /*
@@ -59,6 +66,8 @@ int xo_events_new(struct xo_unit **unit, struct xo_unit *next, struct xo_drive_r
  * *present: a medium is there.
  */
 int xo_events_poll(struct xo_unit *unit, bool *present);
+/* What was kept is of a drive that has left. */
+void xo_events_forget(struct xo_drive_record *record);
 /* A killed process has polled: poll before the first command, to take back the answer. */
 bool xo_events_polling(const struct xo_drive_record *record);
 
@@ -74,6 +83,8 @@ enum xo_undo {
 };
 /* A write session is open (any thread). */
 bool xo_handover_writing(const struct xo_drive_record *record);
+/* The drive was switched off meanwhile, or it is another: nothing is left to undo. */
+void xo_handover_forget(struct xo_drive_record *record);
 /* What a logical unit reset does: ends PREVENT, invalidates AGIDs (SPC-4 6.14, MMC-6 6.31). */
 void xo_handover_reset(struct xo_unit *unit);
 
@@ -94,18 +105,21 @@ int xo_delay_new(struct xo_unit **unit, struct xo_unit *next, const char *spec, 
 
 /* SG_IO on a block device. */
 struct xo_device {
-	int fd; /* taken over */
+	int fd; /* taken over; -1: it is unplugged */
 	const char *path; /* copied */
 };
 int xo_passthrough_new(struct xo_unit **unit, const struct xo_device *device);
 /* It has been unplugged: every command ends with NO CONNECT (any thread). */
 bool xo_passthrough_gone(const struct xo_unit *unit);
+/* The launcher saw it go: the device is closed, the next command is told as if it had found out. */
+void xo_passthrough_unplug(struct xo_unit *unit);
 /* It is back: takes over fd. */
 void xo_passthrough_device(struct xo_unit *unit, const struct xo_device *device);
 /* -ENOTTY: the descriptor takes no SG_IO. */
 int xo_passthrough_check(int fd);
 /* Bytes in one command, by what the launcher found in sysfs (0: not known) or BLKSECTGET says. */
 uint32_t xo_device_limit(int fd, uint32_t max_transfer, uint32_t max_segments);
+/* -1: unplugged. */
 int xo_passthrough_fd(const struct xo_unit *unit);
 
 #endif

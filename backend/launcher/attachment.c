@@ -447,6 +447,8 @@ void xo_drives_settle(struct xo_drives *drives)
 			attachment->again = attachment->state == XO_ATTACHMENT_HELD;
 			send_remove(attachment);
 		}
+		if (drive->unplugged == XO_DRIVE_AWAY)
+			xo_drive_look(drive); /* back while there was no launcher? */
 		xo_drive_linger(drive); /* devices that waited attach in a moment */
 		xo_drive_advance(drive);
 	}

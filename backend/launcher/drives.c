@@ -17,17 +17,15 @@
 #include "drives_private.h"
 #include "trace.h"
 
-#define RETRY_MS 250
 #define LINGER_MS 1000
 #define VIRTUAL_PREFIX "virtual:"
 
 const char *xo_drive_state_name(enum xo_drive_state state)
 {
 	static const char *const names[] = {
-		[XO_DRIVE_OFF] = "unused",
-		[XO_DRIVE_OPENING] = "opening",
-		[XO_DRIVE_RUNNING] = "running",
-		[XO_DRIVE_STOPPING] = "closing",
+		[XO_DRIVE_OFF] = "unused",	   [XO_DRIVE_OPENING] = "opening",
+		[XO_DRIVE_RUNNING] = "running",	   [XO_DRIVE_STOPPING] = "closing",
+		[XO_DRIVE_REFRESHING] = "closing",
 	};
 
 	return names[state];
@@ -43,16 +41,35 @@ void xo_drives_init(struct xo_drives *drives, uv_loop_t *loop, const struct xo_c
 	LIST_INIT(&drives->list);
 }
 
-static void timer_free(uv_handle_t *handle)
+static void handle_free(uv_handle_t *handle)
 {
 	free(handle);
 }
 
+void xo_timer_free(uv_timer_t **timer)
+{
+	if (*timer)
+		uv_close((uv_handle_t *)*timer, handle_free);
+	*timer = NULL;
+}
+
+int xo_timer_new(uv_timer_t **timer, uv_loop_t *loop, uv_timer_cb expired, void *data,
+		 unsigned int ms)
+{
+	uv_timer_t *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	xo_timer_free(timer);
+	uv_timer_init(loop, t);
+	t->data = data;
+	*timer = t;
+	return uv_timer_start(t, expired, ms, 0);
+}
+
 static void timer_stop(struct xo_drive *drive)
 {
-	if (drive->timer)
-		uv_close((uv_handle_t *)drive->timer, timer_free);
-	drive->timer = NULL;
+	xo_timer_free(&drive->timer);
 	drive->lingering = false;
 }
 
@@ -79,6 +96,8 @@ static void drive_close(struct xo_drive *drive)
 	xo_tray_disc_fini(&drive->disc);
 	json_decref(drive->lease);
 	drive->lease = NULL;
+	drive->unplugged = XO_DRIVE_PLUGGED;
+	xo_timer_free(&drive->return_timer);
 	timer_stop(drive);
 }
 
@@ -94,6 +113,9 @@ void xo_drives_fini(struct xo_drives *drives)
 		xo_worker_free(drive->worker);
 		drive->worker = NULL;
 		timer_stop(drive);
+		xo_timer_free(&drive->return_timer);
+		if (drive->refresher)
+			drive->refresher->data = NULL;
 		if (drive->device.fd >= 0)
 			close(drive->device.fd);
 		xo_tray_disc_fini(&drive->disc);
@@ -204,15 +226,8 @@ static void timer_expired(uv_timer_t *timer)
 
 static int timer_start(struct xo_drive *drive, unsigned int ms)
 {
-	uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-	if (!timer)
-		return -ENOMEM;
 	timer_stop(drive);
-	uv_timer_init(drive->all->loop, timer);
-	timer->data = drive;
-	drive->timer = timer;
-	return uv_timer_start(timer, timer_expired, ms, 0);
+	return xo_timer_new(&drive->timer, drive->all->loop, timer_expired, drive, ms);
 }
 
 void xo_drive_linger(struct xo_drive *drive)
@@ -240,7 +255,7 @@ static void drive_open(struct xo_drive *drive)
 		    : xo_optical_device_open(drive->name, &drive->device, error, sizeof(error));
 	/* udev's cdrom_id and udisks hold every drive for a moment. */
 	if (r == -EBUSY && xo_now_ns() - drive->opening_since < patience &&
-	    !timer_start(drive, RETRY_MS))
+	    !timer_start(drive, XO_DRIVE_RETRY_MS))
 		return;
 	if (!r) {
 		drive_start(drive);
@@ -304,21 +319,31 @@ void xo_drive_advance(struct xo_drive *drive)
 			drive_stop(drive);
 		break;
 	case XO_DRIVE_STOPPING:
-		break; /* until its process has ended */
+	case XO_DRIVE_REFRESHING:
+		break; /* until a process has ended */
 	}
 	xo_drive_run_orders(drive);
+}
+
+void xo_drive_refreshed(struct xo_drive *drive)
+{
+	drive->state = XO_DRIVE_OFF;
+	xo_drive_advance(drive);
+	if (drive->state == XO_DRIVE_OFF)
+		drive->all->available(drive->all->priv, drive->name);
 }
 
 /* The drive's process has ended and none follows. */
 static void worker_ended(struct xo_worker *worker, const char *why)
 {
 	struct xo_drive *drive = worker->priv;
+	bool refresh = drive->device.fd >= 0;
 	char message[512];
 
 	xo_worker_free(worker);
 	drive->worker = NULL;
-	drive->state = XO_DRIVE_OFF;
 	drive_close(drive);
+	drive->state = refresh && !xo_host_view_refresh(drive) ? XO_DRIVE_REFRESHING : XO_DRIVE_OFF;
 	if (why) {
 		snprintf(message, sizeof(message), "drive %s: %s", drive->name, why);
 		refuse_all(drive, XO_ATTACHMENT_LOST, message);
@@ -355,8 +380,12 @@ static void add_configured(const struct xo_drive_config *config, struct xo_spawn
 
 static void add_device(const struct xo_drive *drive, struct xo_spawn *spawn)
 {
-	xo_spawn_arg(spawn, "--device");
-	xo_spawn_arg(spawn, "%d", xo_spawn_fd(spawn, drive->device.fd));
+	if (drive->unplugged) {
+		xo_spawn_arg(spawn, "--unplugged");
+	} else {
+		xo_spawn_arg(spawn, "--device");
+		xo_spawn_arg(spawn, "%d", xo_spawn_fd(spawn, drive->device.fd));
+	}
 	xo_spawn_arg(spawn, "--path");
 	xo_spawn_arg(spawn, "%s", drive->name);
 	if (drive->device.max_transfer) {
@@ -400,6 +429,7 @@ static void worker_started(struct xo_worker *worker)
 	xo_trace_started(drive);
 	if (drive->disc.path)
 		xo_drive_insert_disc(drive, worker->starts > 1);
+	xo_drive_give_back(drive);
 	LIST_FOREACH (attachment, &drive->links, entry)
 		if (attachment->state != XO_ATTACHMENT_WAITING)
 			xo_attachment_offer_again(attachment);
@@ -460,6 +490,8 @@ static void worker_event(struct xo_worker *worker, const char *event, const json
 		lease_changed(drive, data);
 	else if (!strcmp(event, XO_DRIVE_EVENT_LINK_CLOSED))
 		link_closed(drive, data);
+	else if (!strcmp(event, XO_DRIVE_EVENT_GONE) && drive->unplugged == XO_DRIVE_PLUGGED)
+		xo_drive_lost(drive);
 	if (strcmp(event, XO_DRIVE_EVENT_DESCRIPTION) != 0)
 		drive->all->event(drive->all->priv, drive->name, event, data);
 }
@@ -496,12 +528,14 @@ static int adopt_medium(struct xo_drive *drive, const json_t *config)
 	int fd = xo_keeper_get_one(drive->all->workers->keeper, "medium %s", drive->name);
 
 	if (!drive->is_virtual) {
-		drive->device.fd = fd < 0 ? -1 : fd;
+		if (xo_optical_device_adopt(&drive->device, fd))
+			return -ENOTBLK;
 		drive->device.max_transfer =
 			(unsigned int)json_integer_value(json_object_get(config, "max-transfer"));
 		drive->device.max_segments =
 			(unsigned int)json_integer_value(json_object_get(config, "max-segments"));
-		return fd < 0 ? fd : 0;
+		drive->unplugged = fd < 0 ? XO_DRIVE_AWAY : XO_DRIVE_PLUGGED;
+		return 0;
 	}
 	if (fd >= 0 && drive->disc.path) {
 		close(drive->disc.sectors_fd);
@@ -538,6 +572,8 @@ static int adopt_process(struct xo_drive *drive)
 	drive->lease = json_deep_copy(json_object_get(query, "lease"));
 	if (drive->disc.path && !json_is_true(json_object_get(query, "disc")))
 		xo_drive_insert_disc(drive, true);
+	if (!drive->is_virtual)
+		xo_drive_compare(drive, json_is_true(json_object_get(query, "gone")));
 	LIST_FOREACH (attachment, &drive->links, entry)
 		if (attachment->state == XO_ATTACHMENT_HELD && !has_open(query, attachment->id))
 			xo_attachment_offer_again(attachment);

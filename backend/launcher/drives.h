@@ -14,6 +14,7 @@
 
 #include "base/control.h"
 #include "daemon_config.h"
+#include "hotplug.h"
 #include "optical_device.h"
 #include "schema/schema.h"
 #include "tray.h"
@@ -41,6 +42,14 @@ enum xo_drive_state {
 	XO_DRIVE_OPENING, /* somebody else holds it; trying */
 	XO_DRIVE_RUNNING,
 	XO_DRIVE_STOPPING,
+	XO_DRIVE_REFRESHING, /* no process any more; the host's view of it is made true */
+};
+
+/* A real drive that somebody is attached to. */
+enum xo_drive_plug {
+	XO_DRIVE_PLUGGED,
+	XO_DRIVE_AWAY, /* unplugged; its process runs on without a device */
+	XO_DRIVE_RETURNING, /* open again; its process has not taken it yet */
 };
 
 struct xo_drive {
@@ -58,6 +67,10 @@ struct xo_drive {
 	bool lingering; /* somebody is about to attach again: not closed before the timer */
 	uint64_t opening_since; /* ns */
 	struct xo_trace *trace; /* who watches its commands; NULL: nobody */
+	enum xo_drive_plug unplugged;
+	uv_timer_t *return_timer; /* looks for it again */
+	uint64_t returning_since; /* ns */
+	uv_process_t *refresher;
 	json_t *lease; /* as the process told it last; NULL: none */
 };
 
@@ -132,6 +145,9 @@ void xo_attachment_lose(struct xo_attachment *attachment, const char *message);
 /* The drive with that name, made when there is none. */
 struct xo_drive *xo_drives_get(struct xo_drives *drives, const char *name);
 struct xo_drive *xo_drives_find(struct xo_drives *drives, const char *name);
+
+/* A block device came or went; perhaps one of ours. */
+void xo_drives_hotplug(struct xo_drives *drives, const struct xo_hotplug_event *event);
 
 /* A drive of a former launcher. Its links are there afterwards, unclaimed. 0 or -errno. */
 int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *record);

@@ -6,12 +6,31 @@
 #include "drives.h"
 
 #define XO_ADOPT_TIMEOUT_MS 5000
+#define XO_DRIVE_RETRY_MS 250 /* between attempts to open a drive that is busy */
 
 /* Does what the drive's state and its links ask for. */
 void xo_drive_advance(struct xo_drive *drive);
 
 /* Somebody is about to attach again. */
 void xo_drive_linger(struct xo_drive *drive);
+
+/* A timer that frees itself; it replaces one that is set. 0 or -ENOMEM. */
+int xo_timer_new(uv_timer_t **timer, uv_loop_t *loop, uv_timer_cb expired, void *data,
+		 unsigned int ms);
+void xo_timer_free(uv_timer_t **timer);
+
+/* unplugged.c: its device has left. */
+void xo_drive_lost(struct xo_drive *drive);
+/* A process that lives on says whether its device is gone; the former launcher knew otherwise, perhaps. */
+void xo_drive_compare(struct xo_drive *drive, bool gone);
+/* Looks whether it is there again. */
+void xo_drive_look(struct xo_drive *drive);
+/* Tells a process, or its successor, of the device that is there again, if one is. */
+void xo_drive_give_back(struct xo_drive *drive);
+
+/* host_view.c: starts what makes the host's view true; xo_drive_refreshed() follows. 0 or -errno. */
+int xo_host_view_refresh(struct xo_drive *drive);
+void xo_drive_refreshed(struct xo_drive *drive);
 
 const char *xo_drive_short_name(const struct xo_drive *drive);
 

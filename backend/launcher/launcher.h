@@ -11,6 +11,7 @@
 #include "devices.h"
 #include "drives.h"
 #include "holds.h"
+#include "hotplug.h"
 #include "keeper.h"
 #include "server.h"
 #include "store.h"
@@ -23,6 +24,7 @@ struct xo_launcher {
 	struct xo_keeper keeper;
 	struct xo_workers workers;
 	struct xo_drives drives;
+	struct xo_hotplug hotplug;
 	struct xo_devices devices;
 	struct xo_controllers controllers;
 	struct xo_configured configured; /* with the toolstack role only */

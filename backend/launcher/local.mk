@@ -33,6 +33,8 @@ xenopticd_SOURCES = \
 	backend/launcher/drives.c backend/launcher/drives.h backend/launcher/drives_private.h \
 	backend/launcher/elsewhere.c backend/launcher/elsewhere.h \
 	backend/launcher/holds.c backend/launcher/holds.h \
+	backend/launcher/host_view.c \
+	backend/launcher/hotplug.c backend/launcher/hotplug.h \
 	backend/launcher/jobs.c backend/launcher/jobs.h \
 	backend/launcher/keeper.c backend/launcher/keeper.h \
 	backend/launcher/launcher.h \
@@ -48,13 +50,21 @@ xenopticd_SOURCES = \
 	backend/launcher/trace.c backend/launcher/trace.h \
 	backend/launcher/tray.c backend/launcher/tray.h \
 	backend/launcher/unit.c \
+	backend/launcher/unplugged.c \
 	backend/launcher/worker.c backend/launcher/worker.h backend/launcher/worker_private.h \
 	backend/launcher/worker_control.c \
 	backend/launcher/xenopticd.c
 xenopticd_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
-xenopticd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(XENSTORE_CFLAGS)
+xenopticd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(XENSTORE_CFLAGS) $(UDEV_CFLAGS)
 xenopticd_LDADD = backend/launcher/liblauncher.la base/libbase.la \
-	$(UV_LIBS) $(JANSSON_LIBS) $(XENSTORE_LIBS)
+	$(UV_LIBS) $(JANSSON_LIBS) $(XENSTORE_LIBS) $(UDEV_LIBS)
+
+xolibexec_PROGRAMS += xenoptic-refresh
+xenoptic_refresh_SOURCES = \
+	backend/launcher/optical_device.c backend/launcher/optical_device.h \
+	backend/launcher/refresh.c
+xenoptic_refresh_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
+xenoptic_refresh_LDADD = base/libbase.la
 
 check_PROGRAMS += tests/unit/test_xenbus
 TESTS += tests/unit/test_xenbus

@@ -174,9 +174,47 @@ int xo_optical_device_open(const char *path, struct xo_optical_device *device, c
 		snprintf(error, size, "drive %s: %s%s", path, r == -EBUSY ? "busy, " : "", holder);
 		return r;
 	}
+	device->number = st.st_rdev;
 	device->max_transfer = limit(st.st_rdev, "queue/max_hw_sectors_kb", 1024);
 	device->max_segments = limit(st.st_rdev, "queue/max_segments", 1);
 	return 0;
+}
+
+int xo_optical_device_adopt(struct xo_optical_device *device, int fd)
+{
+	struct stat st;
+
+	*device = (struct xo_optical_device){ .fd = -1 };
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode)) {
+		close(fd);
+		return -ENOTBLK;
+	}
+	device->fd = fd;
+	device->number = st.st_rdev;
+	return 0;
+}
+
+/* The kernel's scsi_device_state by name; devices without one are always running. */
+int xo_optical_device_online(const char *path)
+{
+	char state[128];
+	char word[32] = "running";
+	struct stat st;
+	FILE *f;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	snprintf(state, sizeof(state), "/sys/dev/block/%u:%u/device/state", major(st.st_rdev),
+		 minor(st.st_rdev));
+	f = fopen(state, "re");
+	if (f) {
+		if (fscanf(f, "%31s", word) != 1)
+			word[0] = '\0';
+		fclose(f);
+	}
+	return strcmp(word, "running") ? -EAGAIN : 0;
 }
 
 int xo_optical_device_flush(int fd)

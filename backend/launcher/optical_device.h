@@ -5,9 +5,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct xo_optical_device {
 	int fd; /* O_RDWR | O_EXCL | O_NONBLOCK; the caller's */
+	dev_t number;
 	uint32_t max_transfer; /* bytes; 0: not known */
 	uint32_t max_segments; /* 0: not known */
 };
@@ -18,6 +20,15 @@ struct xo_optical_device {
  */
 int xo_optical_device_open(const char *path, struct xo_optical_device *device, char *error,
 			   size_t size);
+
+/*
+ * Takes over a descriptor of an optical drive that was kept, or -1; the limits are the caller's.
+ * -ENOTBLK: it is not one; closed.
+ */
+int xo_optical_device_adopt(struct xo_optical_device *device, int fd);
+
+/* 0: there and working; -EAGAIN: there, but its transport is not working; other -errno: not there. */
+int xo_optical_device_online(const char *path);
 
 /* Drops what the host's page cache knows of the medium. 0 or -errno. */
 int xo_optical_device_flush(int fd);

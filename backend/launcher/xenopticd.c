@@ -186,6 +186,13 @@ static void drive_event(void *priv, const char *drive, const char *event, const 
 	xo_server_event(&launcher->server, event, copy);
 }
 
+static void host_device(void *priv, const struct xo_hotplug_event *event)
+{
+	struct xo_launcher *launcher = priv;
+
+	xo_drives_hotplug(&launcher->drives, event);
+}
+
 static void device_event(void *priv, const char *event, json_t *data)
 {
 	struct xo_launcher *launcher = priv;
@@ -400,6 +407,9 @@ static int start(struct xo_launcher *launcher)
 	if (r)
 		return r;
 	init_parts(launcher);
+	/* Before drives are looked at: what comes later is heard of. */
+	if (launcher->config.backend)
+		xo_hotplug_open(&launcher->hotplug, &launcher->loop, host_device, launcher);
 	if (launcher->config.backend)
 		r = xo_devices_init(&launcher->devices);
 	if (r)
@@ -451,6 +461,7 @@ static void stop(struct xo_launcher *launcher)
 		xo_holds_fini(&launcher->holds);
 	}
 	xo_drives_fini(&launcher->drives);
+	xo_hotplug_close(&launcher->hotplug);
 	xo_store_close(&launcher->store);
 }
 

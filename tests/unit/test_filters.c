@@ -420,6 +420,40 @@ static void test_events_unsupported(void **state)
 	assert_int_equal(bottom.count, 1);
 }
 
+/* Two commands are told, each once, also when a successor carries one of them out again. */
+static void test_attention(void **state)
+{
+	static const uint8_t tur[6] = { XO_OP_TEST_UNIT_READY };
+	static const uint8_t inquiry[6] = { XO_OP_INQUIRY, 0, 0, 0, 36 };
+	struct xo_command command;
+	struct xo_command again;
+
+	(void)state;
+	xo_attention_new(&top, top, &record);
+	run(tur, sizeof(tur), XO_DIR_NONE, 0);
+	assert_int_equal(bottom.count, 1);
+	xo_attention_raise(&record);
+	run(inquiry, sizeof(inquiry), XO_DIR_IN, 36);
+	assert_int_equal(bottom.count, 2);
+	command = make(tur, sizeof(tur), XO_DIR_NONE, 0);
+	again = command;
+	xo_unit_execute(top, &command);
+	assert_int_equal(xo_command_kcq(&command), XO_SENSE_POWER_ON_OR_RESET);
+	xo_unit_execute(top, &again);
+	assert_int_equal(xo_command_kcq(&again), XO_SENSE_POWER_ON_OR_RESET);
+	command = make(tur, sizeof(tur), XO_DIR_NONE, 0);
+	xo_unit_execute(top, &command);
+	assert_int_equal(xo_command_kcq(&command), XO_SENSE_MEDIUM_CHANGED);
+	assert_int_equal(bottom.count, 2);
+	run(tur, sizeof(tur), XO_DIR_NONE, 0);
+	assert_int_equal(bottom.count, 3);
+	/* Not for the next guest. */
+	xo_attention_raise(&record);
+	top->ops->release(top);
+	run(tur, sizeof(tur), XO_DIR_NONE, 0);
+	assert_int_equal(bottom.count, 4);
+}
+
 static bool bottom_saw(uint8_t opcode)
 {
 	for (unsigned int i = 0; i < bottom.count; i++)
@@ -511,20 +545,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_split_parts),
-		TEST(test_split_errors),
-		TEST(test_split_journal),
-		TEST(test_split_retries),
-		TEST(test_policy_filter),
-		TEST(test_fault_repeats),
-		TEST(test_fault_kinds),
-		TEST(test_bad_specs),
-		TEST(test_delay),
-		TEST(test_events_kept),
-		TEST(test_events_unsupported),
-		TEST(test_handover_notes),
-		TEST(test_handover_pages),
-		TEST(test_trace),
+		TEST(test_split_parts),	   TEST(test_split_errors),   TEST(test_split_journal),
+		TEST(test_split_retries),  TEST(test_policy_filter),  TEST(test_fault_repeats),
+		TEST(test_fault_kinds),	   TEST(test_bad_specs),      TEST(test_delay),
+		TEST(test_events_kept),	   TEST(test_attention),      TEST(test_events_unsupported),
+		TEST(test_handover_notes), TEST(test_handover_pages), TEST(test_trace),
 	};
 
 	return cmocka_run_group_tests_name("filters", tests, NULL, NULL);

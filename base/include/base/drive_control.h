@@ -9,7 +9,8 @@
  *
  *	--name NAME		for messages and `xenoptic list`, for example "sr0"
  *	BOTTOM, one of:
- *	--device FD		/dev/srN, open O_RDWR | O_EXCL | O_NONBLOCK; with
+ *	--device FD		/dev/srN, open O_RDWR | O_EXCL | O_NONBLOCK, or
+ *	--unplugged		it is not there now and comes by "device"; both with
  *	  --path PATH		its path, for messages only
  *	  --max-transfer BYTES	max_hw_sectors_kb * 1024 of its queue (sysfs); default: asked by BLKSECTGET
  *	  --max-segments N	max_segments of its queue (sysfs); default: no limit known
@@ -85,7 +86,11 @@
  *	Burner: the tray opens. Device: START STOP UNIT, after PREVENT ALLOW 0 with force.
  * query-description (waits)	{}	burner only: {"disc": BOOL}, and if true 1 descriptor: the text
  * device (waits)	{"path": …, "max-transfer": BYTES, "max-segments": N}	1 descriptor
- *	The drive that was gone is back (or is another): links get DRIVE_BACK.
+ *	The drive that was gone is back (or is another): links get DRIVE_BACK, and the holder's next
+ *	commands 06/29/00 and 06/28/00: what the drive had to say was said to the host's kernel.
+ * unplug (waits)	{}			The launcher saw the drive leave: it is closed, as after
+ *	a command that finds out, and "drive-gone" follows. Then the first command is answered
+ *	02/3A/00, all others with NO CONNECT, until "device".
  * trace		{}			0 or 1 descriptor: the write end of a pipe that does not block
  *	A line for each command that has ended goes there, until its other end is closed or the next
  *	"trace" comes (without a descriptor: to nobody). Lines that have no room are counted, not kept.
@@ -123,6 +128,7 @@
 #define XO_DRIVE_QUERY_DESCRIPTION "query-description"
 #define XO_DRIVE_DEVICE "device"
 #define XO_DRIVE_TRACE "trace"
+#define XO_DRIVE_UNPLUG "unplug"
 #define XO_DRIVE_QUERY_COMMANDS "query-commands"
 #define XO_DRIVE_SHUTDOWN "shutdown"
 

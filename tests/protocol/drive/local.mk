@@ -29,3 +29,9 @@ TESTS += tests/protocol/drive/test_lease
 tests_protocol_drive_test_lease_SOURCES = tests/protocol/drive/test_lease.c $(DRIVE_HARNESS)
 tests_protocol_drive_test_lease_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_protocol_drive_test_lease_LDADD = $(DRIVE_TEST_LIBS)
+
+check_PROGRAMS += tests/protocol/drive/test_unplug
+TESTS += tests/protocol/drive/test_unplug
+tests_protocol_drive_test_unplug_SOURCES = tests/protocol/drive/test_unplug.c $(DRIVE_HARNESS)
+tests_protocol_drive_test_unplug_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
+tests_protocol_drive_test_unplug_LDADD = $(DRIVE_TEST_LIBS)

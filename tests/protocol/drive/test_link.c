@@ -395,31 +395,6 @@ static void test_read_only_link(void **state)
 	assert_int_equal(h.fake->written[5], 0);
 }
 
-static void test_unplugged(void **state)
-{
-	json_t *event;
-	int fd;
-
-	(void)state;
-	h.fake->gone = 1;
-	client_tur(a);
-	assert_int_equal(reply_kcq(&a->slot[0].reply), XO_SENSE_NO_MEDIUM);
-	client_tur(a);
-	assert_int_equal(a->slot[0].reply.transport, XO_TRANSPORT_NO_CONNECT);
-	event = harness_event(&h, XO_DRIVE_EVENT_GONE);
-	json_decref(event);
-	assert_true(a->notices & 1u << XO_NOTICE_DRIVE_GONE);
-	h.fake->gone = 0;
-	fd = dup(h.device);
-	json_decref(
-		harness_call(&h, XO_DRIVE_DEVICE, json_pack("{s:s}", "path", "/dev/back"), &fd, 1));
-	close(fd);
-	client_tur(a);
-	assert_int_equal(a->slot[0].reply.transport, 0);
-	assert_int_equal(a->slot[0].reply.status, 0);
-	assert_true(a->notices & 1u << XO_NOTICE_DRIVE_BACK);
-}
-
 /* A client that breaks the rules loses its link; the launcher is told and others go on. */
 static void test_liar(void **state)
 {
@@ -744,7 +719,6 @@ int main(void)
 		TEST(test_contradictions),
 		TEST(test_policy),
 		TEST(test_read_only_link),
-		TEST(test_unplugged),
 		TEST(test_liar),
 		TEST(test_slot_reused),
 		TEST(test_stall),
