@@ -15,6 +15,7 @@ import testbed
 HERE = testbed.HERE
 TOP = HERE.parent.parent
 TOOLS = {"guest": [], "sgkill": [], "sgload": [], "rogue": ["-lxengnttab", "-lxenevtchn", "-lxenstore"]}
+PRELOADS = ("sgrecord",)
 print_lock = threading.Lock()
 
 
@@ -97,6 +98,9 @@ def collect(root, staged, initrd, scripts=()):
     for tool, libraries in TOOLS.items():
         compile = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", root / "bin" / tool]
         subprocess.run(compile + [HERE / "tools" / (tool + ".c")] + libraries, check=True)
+    for name in PRELOADS:
+        flags = ["-shared", "-fPIC", "-s", "-std=gnu17", "-D_GNU_SOURCE", "-O2"]
+        subprocess.run(["cc", *flags, "-o", root / "bin" / (name + ".so"), HERE / "tools" / (name + ".c")], check=True)
     grub(root / "bin" / "eltorito.img")
     if staged:
         shutil.copy(staged, root / "stage.tar")

@@ -8,6 +8,7 @@ XO_GUEST_ROOT=${XO_GUEST_ROOT:-/dev/vdc}
 XO_GUESTS=()
 XO_UNDO=()
 XO_ENV=()
+QEMU_DISCS=0
 
 note() { echo "   $*"; }
 fail() { echo "FAIL: $*" >&2; exit 1; }
@@ -99,6 +100,13 @@ guest_bg() {
 	BG=$!
 }
 
+# guest_put NAME FILE PATH: copy a (small) file into the guest.
+guest_put() {
+	guest "$1" "base64 -d <<'END' | gunzip >'$3'
+$(gzip -9c "$2" | base64)
+END"
+}
+
 # guest_shell NAME: for tests/xen/shell.
 guest_shell() {
 	kill "$(cat "$1.pid")" 2>/dev/null || : # it may have ended with the old console
@@ -184,6 +192,57 @@ tgt_reload() {
 	tgt_eject "$1"
 	not blockdev --getsize64 "$(tgt_find "$1")" 2>/dev/null
 	tgt_insert "$1"
+}
+
+# qmp COMMAND [ARGUMENTS]: a command, with JSON arguments, for the monitor of the QEMU that Dom0 runs in; prints the answer.
+qmp() {
+	local line
+	if [ -z "${QMP-}" ]; then
+		[ -c /dev/virtio-ports/xenoptic.qmp ] || skip "this is not the testbed's virtual machine"
+		exec {QMP}<>/dev/virtio-ports/xenoptic.qmp
+		qmp qmp_capabilities >/dev/null
+	fi
+	printf '{"execute":"%s","arguments":%s}\n' "$1" "${2-"{}"}" >&"$QMP"
+	while IFS= read -r -t 120 -u "$QMP" line; do
+		case $line in
+		'{"return"'*) echo "$line" && return 0 ;;
+		'{"error"'*) echo "qmp $*: $line" >&2 && return 1 ;;
+		esac
+	done
+	fail "QEMU does not answer: qmp $*"
+}
+
+# qemu_cd_plug NODE, qemu_cd_unplug: QEMU's CD-ROM with one of the machine's read-only disks ("guest" is /dev/vdc, "test"
+# /dev/vdb) as its disc. DRIVE is its /dev/srN, DRIVE_LINK its stable name.
+qemu_cd_plug() {
+	qemu_cd_disc "$1"
+	qmp device_add '{"driver":"scsi-cd","bus":"scsi.0","id":"cd","drive":"'"$QEMU_DISC"'","serial":"xenoptic-cd"}' >/dev/null
+	DRIVE_LINK=/dev/disk/by-id/scsi-0QEMU_QEMU_CD-ROM_xenoptic-cd
+	wait_until 60 test -b "$DRIVE_LINK" || fail "QEMU's drive did not appear: $(ls /dev/disk/by-id)"
+	udevadm settle --timeout=60
+	DRIVE=$(readlink -f "$DRIVE_LINK")
+}
+
+# A node of its own: one that a disk of the machine uses cannot be inserted.
+qemu_cd_disc() {
+	QEMU_DISC=disc$((++QEMU_DISCS))
+	qmp blockdev-add '{"driver":"raw","node-name":"'"$QEMU_DISC"'","read-only":true,"file":"'"$1"'"}' >/dev/null
+}
+
+qemu_cd_unplug() {
+	qmp device_del '{"id":"cd"}' >/dev/null
+	wait_until 60 eval "! test -b $DRIVE_LINK" || fail "QEMU's drive did not go"
+}
+
+# qemu_cd_is tray_open|locked: of that drive.
+qemu_cd_is() { qmp query-block | jq -e ".return[] | select(.qdev == \"cd\") | .$1" >/dev/null; }
+
+# qemu_cd_load NODE: a hand takes the disc out of the open tray, puts that one in and closes it.
+qemu_cd_load() {
+	qemu_cd_disc "$1"
+	qmp blockdev-remove-medium '{"id":"cd"}' >/dev/null
+	qmp blockdev-insert-medium '{"id":"cd","node-name":"'"$QEMU_DISC"'"}' >/dev/null
+	qmp blockdev-close-tray '{"id":"cd"}' >/dev/null
 }
 
 # burn_xorriso DEVICE ISO

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Preloaded: writes a line for each SG_IO of the program to the file in SGRECORD: CDB, direction, length, status, host and
+ * driver status, residual, sense, and a sum of the data with its beginning. Times are not written, so that two
+ * recordings can be compared.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <scsi/sg.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SHOWN 64 /* bytes of data, to see where two answers differ */
+
+static char *hex(char *out, const uint8_t *bytes, size_t count)
+{
+	char *at = out;
+
+	*out = 0;
+	for (size_t i = 0; i < count; i++)
+		at += sprintf(at, "%02x", bytes[i]);
+	return out;
+}
+
+/* FNV-1a */
+static uint64_t sum(uint64_t h, const uint8_t *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		h = (h ^ bytes[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
+static uint64_t sum_data(const sg_io_hdr_t *hdr, size_t length, uint8_t *begin, size_t *shown)
+{
+	const struct iovec whole = { hdr->dxferp, hdr->dxfer_len };
+	const struct iovec *v = hdr->iovec_count ? hdr->dxferp : &whole;
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (*shown = 0; length; v++) {
+		size_t part = v->iov_len < length ? v->iov_len : length;
+		size_t show = part < SHOWN - *shown ? part : SHOWN - *shown;
+
+		memcpy(begin + *shown, v->iov_base, show);
+		*shown += show;
+		h = sum(h, v->iov_base, part);
+		length -= part;
+	}
+	return h;
+}
+
+static void record(const sg_io_hdr_t *hdr, int result, int error)
+{
+	static int file = -1;
+	char cdb[2 * 256 + 1], sense[2 * 256 + 1], data[2 * SHOWN + 1];
+	uint8_t begin[SHOWN];
+	char line[2048];
+	size_t shown = 0;
+	size_t length = hdr->dxfer_direction == SG_DXFER_NONE ? 0 : hdr->dxfer_len;
+	uint64_t h = 0;
+	int n;
+
+	if (file < 0 && getenv("SGRECORD"))
+		file = open(getenv("SGRECORD"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (hdr->dxfer_direction == SG_DXFER_FROM_DEV && hdr->resid > 0)
+		length -= (size_t)hdr->resid < length ? (size_t)hdr->resid : length;
+	if (length)
+		h = sum_data(hdr, length, begin, &shown);
+	n = snprintf(line, sizeof(line),
+		     "%s dir=%d len=%u result=%d errno=%d status=%02x host=%x driver=%x resid=%d "
+		     "sense=%s data=%016" PRIx64 ":%s\n",
+		     hex(cdb, hdr->cmdp, hdr->cmd_len), hdr->dxfer_direction, hdr->dxfer_len,
+		     result, result < 0 ? error : 0, hdr->status, hdr->host_status,
+		     hdr->driver_status, hdr->resid,
+		     hex(sense, hdr->sbp, result < 0 ? 0 : hdr->sb_len_wr), h,
+		     hex(data, begin, shown));
+	if (file < 0 || write(file, line, (size_t)n) != n)
+		abort(); /* a recording with holes is worth nothing */
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	static int (*real)(int, unsigned long, ...);
+	va_list list;
+	void *argument;
+	int r;
+
+	va_start(list, request);
+	argument = va_arg(list, void *);
+	va_end(list);
+	if (!real)
+		real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
+	r = real(fd, request, argument);
+	if (request == SG_IO) {
+		int error = errno;
+
+		record(argument, r, error);
+		errno = error;
+	}
+	return r;
+}
