@@ -57,7 +57,7 @@ done
 
 if command -v groff >/dev/null; then
 	for page in "$man"/*.[0-9] "$top_builddir"/man/*.7; do
-		said=$(groff -man -Tutf8 -ww -z "$page" 2>&1)
+		said=$(groff -Kutf8 -man -Tutf8 -ww -z "$page" 2>&1)
 		[ -z "$said" ] || wrong "${page##*/}: $said"
 	done
 fi
