@@ -222,16 +222,15 @@ void xo_drive_port_ready(struct xo_watch *watch, uint32_t events)
 {
 	struct xo_host *host = watch->priv;
 	union xo_link_message message;
-	int r = 1;
+	int r;
 
 	if (events & EPOLLOUT)
 		xo_loop_change(host->loop, watch, EPOLLIN);
-	for (unsigned int i = 0; i < XO_IOEMU_LINK_SLOTS && r == 1 && !host->link_lost; i++) {
-		r = xo_link_receive(&host->link, &message);
-		if (r == 1)
-			take_message(host, &message);
-	}
-	if (r < 0)
+	/* A port has one command with the drive, so a look for a second message finds none: if there is one, it wakes us. */
+	r = xo_link_receive(&host->link, &message);
+	if (r == 1)
+		take_message(host, &message);
+	else if (r < 0)
 		lose_link(host, r);
 	xo_drive_port_flush(host);
 }
