@@ -62,8 +62,8 @@ def kernel_module(into, work):
     shutil.copy(folder / "xen-cdfront.ko", into)
 
 
-# GRUB for El Torito, with what the tests' menus use; nothing is loaded from the disc.
-GRUB_MODULES = "biosdisk iso9660 linux normal configfile echo search serial terminal ls cat test halt sleep ahci ata".split()
+# GRUB for El Torito and, by its other sector, for a disk, with what the tests' menus use; nothing is loaded from the disc.
+GRUB_MODULES = "biosdisk iso9660 linux normal configfile echo search serial terminal ls cat test halt sleep".split()
 
 
 def grub(path):
@@ -76,6 +76,7 @@ def grub(path):
     command = ["grub-mkimage", "-O", "i386-pc-eltorito", "-d", modules, "-p", "/boot/grub", "-c", config, "-o", path]
     subprocess.run(command + GRUB_MODULES, check=True)
     config.unlink()
+    shutil.copy(modules + "/boot_hybrid.img", path.parent)
 
 
 def collect(root, staged, initrd, scripts=()):
@@ -101,6 +102,7 @@ def collect(root, staged, initrd, scripts=()):
     for name in PRELOADS:
         flags = ["-shared", "-fPIC", "-s", "-std=gnu17", "-D_GNU_SOURCE", "-O2"]
         subprocess.run(["cc", *flags, "-o", root / "bin" / (name + ".so"), HERE / "tools" / (name + ".c")], check=True)
+    shutil.copy(HERE / "tools" / "block-plain", root / "bin")
     grub(root / "bin" / "eltorito.img")
     if staged:
         shutil.copy(staged, root / "stage.tar")

@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: an HVM guest boots an ISO by SeaBIOS and GRUB from an IDE drive; Linux' ata_generic drives it; xorriso burns, Dom0 compares
-# time: 1500
+# shows: an HVM guest gets an IDE drive while it runs (PCI rescan); ata_generic drives it by DMA and by PIO; xorriso burns, Dom0 compares
+# time: 900
 
-hvm_start ide
-guest h1 'dmesg | grep -E "ahci|ata[0-9]|sr0|scsi"'
-guest h1 'basename "$(readlink /sys/block/sr0/device/../../../../driver)"' | tee driver
-grep -qx ata_generic driver
-hvm_burn
+xenoptic_start
+hvm_guest h1 drive=virtual:none,bus=ahci
+hvm_disc 32
+xenoptic attach h1 drive=virtual:disc bus=ide slot=9
+guest h1 'echo 1 >/sys/bus/pci/rescan; udevadm settle'
+guest_drive h1
+hvm_driver ata_generic
+hvm_burn 1
 hvm_clean_dmesg
 guest_destroy h1
 wait_until 20 eval '! pgrep xenoptic-ioemu'
