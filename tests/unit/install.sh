@@ -39,6 +39,13 @@ while read -r file; do
 	done
 	[ "$(wc -w <<<"$takers")" = 1 ] || bad "$file is in these packages, not in one:${takers:- none}"
 done < <(left)
+if command -v systemd-analyze >/dev/null; then
+	mkdir "$tree/verify"
+	sed 's|^ExecStart=.*|ExecStart=/bin/true|' "$tree/lib/systemd/system/xenopticd.service" >"$tree/verify/xenopticd.service"
+	said=$(systemd-analyze verify --man=no "$tree/verify/xenopticd.service" 2>&1) || bad "the unit cannot be loaded"
+	[ -z "$said" ] || bad "the unit: $said"
+	rm -r "$tree/verify"
+fi
 grep -q "^ExecStart=/usr/.*xenopticd" "$tree/lib/systemd/system/xenopticd.service" || bad "the unit starts another daemon"
 ! grep -rl '#MODULE_VERSION#' "$tree/usr/src" || bad "dkms.conf has no version"
 
