@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a test gets in Dom0: the built project, the scripts and the guests' initrd, as a tar on a disk."""
 
+import hashlib
 import os
 import pathlib
 import shlex
@@ -24,25 +25,78 @@ def say(*words):
         print(*words, flush=True)
 
 
+def output_of(*command, **options):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
+
+
+def configure_arguments():
+    """What dh_auto_configure gives in debian/rules, as far as it matters to where things are installed."""
+    multiarch = output_of("dpkg-architecture", "-qDEB_HOST_MULTIARCH")
+    return [
+        "--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--runstatedir=/run",
+        "--libdir=/usr/lib/%s" % multiarch, "--with-systemdsystemunitdir=/lib/systemd/system",
+    ]  # fmt: skip
+
+
 def stage(build_folder, work):
-    """The project as `make install` puts it into a Debian Dom0, as a tar."""
+    """The project as Debian packages, in a folder: what changed is built, and packed if that changes the packages."""
     build_folder.mkdir(parents=True, exist_ok=True)
+    installed = work / "stage"
     with open(build_folder / "xen-stage.log", "w") as log:
 
-        def step(*command):
-            if subprocess.run(command, cwd=build_folder, stdout=log, stderr=subprocess.STDOUT).returncode:
+        def step(*command, cwd=build_folder, **environment):
+            environment = dict(os.environ, **environment)
+            if subprocess.run(command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT).returncode:
                 sys.stderr.write("".join((build_folder / "xen-stage.log").read_text().splitlines(True)[-30:]))
                 raise testbed.Failed("building the project failed: %s" % " ".join(map(str, command)))
 
         if not (TOP / "configure").exists():
-            step(TOP / "bootstrap")
-        if not (build_folder / "config.status").exists():
-            step(TOP / "configure", "--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var")
+            step(TOP / "bootstrap", cwd=TOP)
+        status, arguments = build_folder / "config.status", configure_arguments()
+        if not status.exists() or shlex.split(output_of(status, "--config"))[: len(arguments)] != arguments:
+            step(TOP / "configure", *arguments)
         step("make", "-s", "-j%d" % min(2, os.cpu_count()))
-        tree = work / "stage"
-        step("make", "-s", "install", "DESTDIR=%s" % tree)
-    subprocess.run(["tar", "-C", tree, "--owner=0", "--group=0", "-cf", work / "stage.tar", "."], check=True)
-    return work / "stage.tar"
+        step("make", "-s", "install", "DESTDIR=%s" % installed)
+        packages = build_folder / ("packages-" + sum_of(TOP / "debian", installed))
+        if not packages.exists():
+            pack(build_folder, work, step)
+            for old in build_folder.glob("packages-*"):
+                shutil.rmtree(old)
+            packages.mkdir()
+            for package in work.glob("*.deb"):
+                shutil.move(package, packages)
+    return packages
+
+
+def pack(build_folder, work, step):
+    """By debian/rules, in a copy of debian/ with the stamp of a build: the source stays clean, nothing is built twice."""
+    tree = work / "package"
+    shutil.copytree(TOP / "debian", tree / "debian", ignore=packed_before)
+    (tree / "debian" / "debhelper-build-stamp").touch()
+    step(
+        "debian/rules", "binary", "BUILD=%s" % build_folder, cwd=tree,
+        DEB_BUILD_OPTIONS="quick nocheck nostrip noautodbgsym", DEB_RULES_REQUIRES_ROOT="no",
+        DPKG_DEB_COMPRESSOR_TYPE="gzip", DPKG_DEB_COMPRESSOR_LEVEL="1",
+    )  # fmt: skip
+
+
+def sum_of(*folders):
+    """Of the names and contents of all files in them, but for what a dpkg-buildpackage in the tree has left."""
+    total = hashlib.sha256()
+    for folder in folders:
+        for at, folders_in, names in os.walk(folder):
+            folders_in[:] = sorted(set(folders_in) - set(packed_before(at, folders_in)))
+            for path in (pathlib.Path(at, name) for name in sorted(names)):
+                what = (path.relative_to(folder), hashlib.sha256(path.read_bytes()).hexdigest())
+                total.update(b"%s %s\n" % tuple(str(part).encode() for part in what))
+    return total.hexdigest()[:16]
+
+
+def packed_before(folder, names):
+    """What a dpkg-buildpackage in the tree has left in debian/."""
+    if pathlib.Path(folder) != TOP / "debian":
+        return []
+    return [name for name in names if name != "source" and os.path.isdir(os.path.join(folder, name))]
 
 
 def kernel_module(into, work):
@@ -105,7 +159,7 @@ def collect(root, staged, initrd, scripts=()):
     shutil.copy(HERE / "tools" / "block-plain", root / "bin")
     grub(root / "bin" / "eltorito.img")
     if staged:
-        shutil.copy(staged, root / "stage.tar")
+        shutil.copytree(staged, root / "packages")
         kernel_module(root / "bin", staged.parent)
     if initrd:
         shutil.copy(initrd, root / "initrd")
