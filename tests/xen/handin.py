@@ -40,6 +40,9 @@ def configure_arguments():
 
 def stage(build_folder, work):
     """The project as Debian packages, in a folder: what changed is built, and packed if that changes the packages."""
+    for tool, package in (("dh", "debhelper"), ("dh_dkms", "dh-dkms")):
+        if not shutil.which(tool):
+            raise testbed.Failed("%s is missing: install the package %s" % (tool, package))
     build_folder.mkdir(parents=True, exist_ok=True)
     installed = work / "stage"
     with open(build_folder / "xen-stage.log", "w") as log:

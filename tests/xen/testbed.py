@@ -34,9 +34,9 @@ class Failed(Exception):
     pass
 
 
-def build():
-    """The folder of the images, made if need be."""
-    out = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True)
+def build(*options):
+    """The folder of the images, made if need be; with --dkms the image of a guest with DKMS."""
+    out = subprocess.run([HERE / "build", *options], stdout=subprocess.PIPE, text=True)
     if out.returncode:
         raise Failed("tests/xen/build failed")
     return pathlib.Path(out.stdout.strip())
@@ -45,10 +45,11 @@ def build():
 class Vm:
     """One QEMU, in a folder of its own."""
 
-    def __init__(self, image, folder, console=False):
+    def __init__(self, image, folder, console=False, guest="guest.img"):
         self.image = image
         self.folder = pathlib.Path(folder)
         self.console = console
+        self.guest = guest
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="xenoptic-"))
         self.process = None
         self.ports = {}
@@ -63,7 +64,7 @@ class Vm:
         disks = (
             ("root", "dom0.img", "on"),
             ("test", self.folder / "test.img", "on"),
-            ("guest", "guest.img", "on"),
+            ("guest", self.guest, "on"),
             ("scratch", self.folder / "scratch.img", "off"),
         )
         for name, path, readonly in disks:
