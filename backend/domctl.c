@@ -254,9 +254,8 @@ static void store_ready(struct xo_watch *watch, uint32_t events)
 static void handle_command(struct domctl *d, const json_t *message)
 {
 	const char *command = json_string_value(json_object_get(message, "execute"));
-	json_int_t domid =
-		json_integer_value(json_object_get(json_object_get(message, "arguments"), "domai"
-											  "n"));
+	const json_t *arguments = json_object_get(message, "arguments");
+	json_int_t domid = json_integer_value(json_object_get(arguments, "domain"));
 	struct xo_hold *hold;
 
 	if (!command || strcmp(command, XO_DOMCTL_RELEASE) != 0 || domid < 1 ||

@@ -5,7 +5,6 @@
 #include <cap-ng.h>
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <grp.h>
 #include <jansson.h>
 #include <pwd.h>
