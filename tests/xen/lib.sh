@@ -373,6 +373,12 @@ blocks() { guest "$1" "head -c $ISO_SIZE $2 | split -b 32768 --filter=md5sum"; }
 # The guest's own program burns its image.
 guest_burn() { guest "$1" 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1' | tr '\r' '\n' | grep -v UPDATE; }
 
+# guest_reads_back NAME: it reads its image back from the disc that it burned, by packet commands: the guest's block layer,
+# like any Linux', keeps the blank disc's size until the medium changes.
+guest_reads_back() {
+	guest "$1" "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
+}
+
 # burned KIB: so much of tgt's disc is written.
 burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
 
@@ -488,7 +494,7 @@ hvm_burn() {
 	guest_iso h1 "${1:-4}" 1
 	guest_burn h1 | tail -n 5
 	begins_with_iso "$DISC" || fail "the disc is not what was burned"
-	guest h1 "[ \"\$(head -c $ISO_SIZE /dev/sr0 | sha256sum)\" = '$ISO_SUM  -' ]" || fail "the guest reads other data"
+	guest_reads_back h1 || fail "the guest reads other data"
 }
 
 # No complaint of the drivers of disks and discs.

@@ -13,6 +13,7 @@ guest g1 'dmesg | grep -E "scsi|sr0|sr " | tail -n 8; sg_inq /dev/sr0 | head -n 
 guest_iso g1 6 1
 guest_burn g1
 begins_with_iso "$DRIVE_DISC"
+guest_reads_back g1
 code=0
 xenoptic attach g1 "drive=$DRIVE" bus=nonsense || code=$?
 [ $code != 0 ]
@@ -20,6 +21,8 @@ xenoptic detach g1
 wait_until 30 guest g1 '! test -b /dev/sr0'
 wait_until 10 drive_free
 no_nodes
+# Dom0's block device has neither the blank disc's size nor its pages.
+wait_until 20 begins_with_iso "$DRIVE"
 # And again.
 xenoptic attach g1 "drive=$DRIVE"
 guest_drive g1

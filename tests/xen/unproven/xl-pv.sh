@@ -19,7 +19,7 @@ xl_says "/dev/sr1: No such file" 1/vscsi-devs/dev-0
 guest_iso g1 3 1
 guest_burn g1
 begins_with_iso "$DRIVE_DISC" || fail "the disc is not what was burned"
-wait_until 20 xl_reads g1 || fail "the guest reads other data"
+guest_reads_back g1 || fail "the guest reads other data"
 tgt_drive 2
 [ "$DRIVE" = /dev/sr1 ] || fail "the second drive is $DRIVE"
 wait_until 60 guest g1 'test -b /dev/sr1' || fail "the drive that came later: $(xenoptic list)"
