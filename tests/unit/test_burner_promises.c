@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,7 +22,7 @@
 #define COMMANDS_MAX 10
 
 /* The commands that MMC-6 5.3 demands with each feature, and the mode page that belongs to it (0: none). */
-static const struct {
+static const struct promise {
 	uint16_t feature;
 	uint8_t page;
 	uint8_t commands[COMMANDS_MAX]; /* ends with TEST UNIT READY, which everybody has */
@@ -93,22 +94,26 @@ static uint32_t run_zeros(struct kit *kit, uint8_t opcode)
 	return kit_run(kit, cdb, xo_opcode_find(cdb, sizeof(cdb))->cdb_len, XO_DIR_NONE, 0);
 }
 
+static const struct promise *promise_of(unsigned int feature)
+{
+	for (size_t i = 0; i < XO_ARRAY_SIZE(promises); i++)
+		if (promises[i].feature == feature)
+			return &promises[i];
+	fail_msg("feature %04x: this test does not know what it promises", feature);
+	abort(); /* not reached */
+}
+
 static void keeps_feature(struct kit *kit, unsigned int feature)
 {
-	uint8_t sense[10] = { XO_OP_MODE_SENSE_10, [8] = 255 };
-	size_t i = 0;
+	const struct promise *promise = promise_of(feature);
+	uint8_t sense[10] = { XO_OP_MODE_SENSE_10, [2] = promise->page, [8] = 255 };
 
-	while (i < XO_ARRAY_SIZE(promises) && promises[i].feature != feature)
-		i++;
-	if (i == XO_ARRAY_SIZE(promises))
-		fail_msg("feature %04x: this test does not know what it promises", feature);
-	for (unsigned int n = 0; n < COMMANDS_MAX && promises[i].commands[n]; n++)
-		if (run_zeros(kit, promises[i].commands[n]) == XO_SENSE_INVALID_OPCODE)
+	for (unsigned int n = 0; n < COMMANDS_MAX && promise->commands[n]; n++)
+		if (run_zeros(kit, promise->commands[n]) == XO_SENSE_INVALID_OPCODE)
 			fail_msg("feature %04x without command %02x", feature,
-				 promises[i].commands[n]);
-	sense[2] = promises[i].page;
-	if (promises[i].page && kit_run(kit, sense, sizeof(sense), XO_DIR_IN, 255))
-		fail_msg("feature %04x without mode page %02x", feature, promises[i].page);
+				 promise->commands[n]);
+	if (promise->page && kit_run(kit, sense, sizeof(sense), XO_DIR_IN, 255))
+		fail_msg("feature %04x without mode page %02x", feature, promise->page);
 }
 
 static void features_have_their_commands(void **state)
