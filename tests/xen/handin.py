@@ -109,7 +109,7 @@ def kernel_module(into, work):
         return
     folder = work / "cdfront"
     folder.mkdir(exist_ok=True)
-    for name in ("Kbuild", "xen-cdfront.c"):
+    for name in ("Kbuild", "compat.h", "xen-cdfront.c"):
         shutil.copy(TOP / "frontend" / "linux" / name, folder)
     made = subprocess.run(
         ["make", "-s", "-C", headers[-1], "M=%s" % folder, "modules"], capture_output=True, text=True
