@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 {
 	struct xo_optical_device device;
 	uint64_t before;
-	uint64_t size;
+	uint64_t size = SIZE_UNKNOWN;
 	int r;
 
 	xo_log_open("xenoptic-refresh", XO_LOG_INFO);
