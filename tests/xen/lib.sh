@@ -72,7 +72,7 @@ guest_start() {
 guest_console() {
 	local name=$1 domid tty
 	domid=$(xl domid "$name")
-	wait_until 30 xenstore-exists "/local/domain/$domid/console/tty" || fail "guest $name has no console"
+	wait_until 120 xenstore-exists "/local/domain/$domid/console/tty" || fail "guest $name has no console"
 	wait_until 10 eval "tty=\$(xenstore-read /local/domain/$domid/console/tty) && [ -n \"\$tty\" ]"
 	tty=$(xenstore-read "/local/domain/$domid/console/tty")
 	"$XO_BIN/guest" serve "$tty" "$PWD/$name.sock" "$XO_LOGS/console-$name.log" </dev/null >/dev/null 2>&1 &
