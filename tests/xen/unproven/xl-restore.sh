@@ -19,6 +19,7 @@ for how in "guest g1 reboot" "xl reboot g1"; do
 done
 # A guest that is restored finds its nodes when it resumes: it is held until the launcher has made them.
 for late in '' late; do
+	guest g1 'dmesg -C'
 	xl save g1 g1.save
 	wait_until 20 no_nodes || fail "nodes of a saved guest: $(xenstore-ls -f | grep -E 'optical|vscsi')"
 	[ -z "$late" ] || kill -STOP "$(pidof xenopticd)"
@@ -33,7 +34,7 @@ for late in '' late; do
 		guest g1 'dmesg | tail -n 20'
 		fail "the drive after restore $late: $(xenoptic list)"
 	}
+	no_errors g1
 done
-no_errors g1
 guest_destroy g1
 wait_until 20 no_nodes
