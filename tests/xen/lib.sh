@@ -386,11 +386,11 @@ burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
 no_nodes() { ! xenstore-ls -f | grep -E '/(backend/optical/|device/vscsi|device/vcd)'; }
 
 # No message of the guest's kernel about errors, but what Dom0's says as well when a drive is new (once), when a blank
-# disc is read, and when it boots on an emulated processor.
+# disc is read, and at boot of emulation and of PVH.
 no_errors() {
 	not grep -iE 'error|abort|timed out|failed|reset|offline|hung' <(guest "$1" dmesg |
 		sed '0,/sr .*: Power-on or device reset occurred/{//d}' | grep -vE \
-		'tag#.* (FAILED Result: hostbyte=DID_OK|Sense Key : Illegal|Add. Sense: Logical block address out|CDB: Read)|critical target error, dev sr[0-9]+, sector 0 |Fast TSC calibration failed')
+		'tag#.* (FAILED Result: hostbyte=DID_OK|Sense Key : Illegal|Add. Sense: Logical block address out|CDB: Read)|critical target error, dev sr[0-9]+, sector 0 |Fast TSC calibration failed|ACPI Error: No handler or method for GPE')
 }
 
 # The drive is nobody's: free and its door unlocked.
