@@ -646,17 +646,19 @@ static bool cdfront_batch(struct cdfront *info)
 
 static bool cdfront_responses(struct cdfront *info)
 {
-	unsigned int turns = 0;
+	unsigned int empty = 0;
 	bool any = false;
 	int more = 0;
 
 	do {
-		/* Each batch but the last ends a request. */
-		if (turns++ > 2 * CDFRONT_MAX_IDS && !any) {
+		/* An honest backend's index says more only where there is. */
+		if (cdfront_batch(info)) {
+			any = true;
+			empty = 0;
+		} else if (empty++ > CDFRONT_MAX_IDS) {
 			cdfront_break(info, "moves its index to and fro");
 			break;
 		}
-		any |= cdfront_batch(info);
 		if (info->state != CDFRONT_CONNECTED)
 			break;
 		RING_FINAL_CHECK_FOR_RESPONSES(&info->ring, more);
