@@ -43,7 +43,8 @@ noinst_PROGRAMS += tests/loopback/hypervisor tests/loopback/lbctl
 tests_loopback_hypervisor_SOURCES = %D%/hypervisor.c %D%/hv_domain.c %D%/hv_evtchn.c %D%/hv_grant.c \
 	%D%/hv_memory.c %D%/hv_ioreq.c %D%/hv_xenbus.c
 
-# A guest for tests: lb.h
+# A guest for tests: lb.h; and a driver of an emulated drive in it.
+VCPU_DRIVE = tests/protocol/vcpu_drive.c tests/protocol/vcpu_drive.h
 noinst_LTLIBRARIES += tests/loopback/liblb.la
 tests_loopback_liblb_la_SOURCES = %D%/lb.c %D%/vcpu.c %D%/events.c %D%/client.c
 LB_INC = -I$(srcdir)/tests/loopback
@@ -85,3 +86,11 @@ EXTRA_DIST += tests/loopback/burn.sh tests/loopback/guest-programs.sh tests/loop
 # Burning through the whole chain.
 TESTS += tests/loopback/kill.sh
 EXTRA_DIST += tests/loopback/kill.sh
+
+# mode=ro on every way.
+check_PROGRAMS += tests/loopback/writers
+tests_loopback_writers_SOURCES = tests/loopback/writers.c $(VCPU_DRIVE)
+tests_loopback_writers_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC) $(LB_INC) -I$(srcdir)/tests/protocol
+tests_loopback_writers_LDADD = tests/loopback/liblb.la mmc/libmmc.la base/libbase.la $(SGUTILS_LIBS)
+TESTS += tests/loopback/read-only.sh
+EXTRA_DIST += tests/loopback/read-only.sh

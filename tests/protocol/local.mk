@@ -60,7 +60,7 @@ tests_protocol_board_LDADD = ioemu/model/libmodel.la drive/virtual/libburner.la 
 check_PROGRAMS += tests/protocol/vcpu_reader
 TESTS += tests/protocol/controller.test
 EXTRA_DIST += tests/protocol/controller.test
-tests_protocol_vcpu_reader_SOURCES = tests/protocol/vcpu_reader.c
+tests_protocol_vcpu_reader_SOURCES = tests/protocol/vcpu_reader.c $(VCPU_DRIVE)
 tests_protocol_vcpu_reader_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
 tests_protocol_vcpu_reader_LDADD = tests/loopback/liblb.la base/libbase.la
 
