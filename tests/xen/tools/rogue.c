@@ -235,6 +235,20 @@ static void backwards(struct rogue *rogue, const struct vscsiif_request *request
 	push(rogue);
 }
 
+/* One true answer, then an index that says more and takes it back, for as long as the guest looks. */
+static void flicker(struct rogue *rogue, const struct vscsiif_request *request)
+{
+	volatile RING_IDX *index = &rogue->ring.sring->rsp_prod;
+	time_t end = time(NULL) + STORM_SECONDS;
+
+	answer_sense(rogue, request->rqid, 2, 0x3a);
+	while (time(NULL) < end) {
+		*index = rogue->ring.rsp_prod_pvt + 1;
+		xenevtchn_notify(rogue->evtchn, rogue->port);
+		*index = rogue->ring.rsp_prod_pvt;
+	}
+}
+
 /* Numbers that are too large, which the guest clamps: the device goes on. */
 static void lengths(struct rogue *rogue, const struct vscsiif_request *request)
 {
@@ -326,6 +340,7 @@ static const struct mode modes[] = {
 	{ "overrun", overrun },	  { "backwards", backwards },	{ "lengths", lengths },
 	{ "silent", silent },	  { "unanswered", unanswered }, { "storm", storm },
 	{ "states", states },	  { "vanish", vanish },		{ "unplug", unplug },
+	{ "flicker", flicker },
 };
 
 /* --- the loop --- */

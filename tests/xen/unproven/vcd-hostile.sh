@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: xen-cdfront outlives a backend that breaks the protocol: the device fails, the guest lives and says why
-# time: 300
+# time: 600
 
 # provoke NUMBER MODE: a rogue backend for device NUMBER (tools/rogue.c); the command that provokes it ends, however.
 provoke() {
@@ -38,7 +38,7 @@ failed() {
 
 number=0
 cdfront_start g1 eh_timeout=2
-for row in "wrong-id:not made" "idle-id:not made" "repeat:." "overrun:more requests than" "backwards:." \
+for row in "wrong-id:not made" "idle-id:not made" "repeat:." "overrun:more requests than" "backwards:." "flicker:." \
 	"silent:does not answer" "unanswered:before the command"; do
 	note "$row"
 	provoke $number "${row%%:*}"
