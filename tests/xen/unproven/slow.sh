@@ -23,7 +23,7 @@ shift 2
 sg_raw -t $t $g "$@" 2>&1
 END
 chmod +x /tmp/raw'
-doing() { xenoptic list | grep -qE "^$1 .*$2"; }
+doing() { xenoptic list | grep -qiE "^$1 .*$2"; }
 
 # The delay filter: the guest's other drive and its disk answer meanwhile.
 guest_bg g1 '/tmp/raw sr0 100 2b 00 00 00 00 00 00 00 00 00 >/tmp/seek; echo >>/tmp/seek'
