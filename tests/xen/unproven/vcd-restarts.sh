@@ -4,10 +4,10 @@
 # time: 400
 
 seed=5
-# random N: 1 to N, the same in every run.
+# random N: PASS is 1 to N, the same in every run.
 random() {
 	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-	echo $((seed / 65536 % $1 + 1))
+	PASS=$((seed / 65536 % $1 + 1))
 }
 
 # kills NUMBER MOST POINT…: so many deaths at these points (base/point.h), at seeded passes up to MOST.
@@ -16,12 +16,14 @@ kills() {
 	shift 2
 	points=("$@")
 	for ((i = 0; i < number; i++)); do
-		echo "${points[i % ${#points[@]}]}=$(random "$most")"
+		random "$most"
+		echo "${points[i % ${#points[@]}]}=$PASS"
 	done
 }
 
 kills 24 150 ring.{copied,taken,sent,linked,replied,publishing,intended,pushed,published,notified} >points
 kills 20 150 drive.{received,accepted,issued,result,done,replied,freed} burner.{done,committed} >>points
+# shellcheck disable=SC2034 # lib.sh reads it
 XO_ENV=("XENOPTIC_KILL=$(paste -sd, points)")
 xenoptic_start "[xenopticd]" "restart-limit = 1000"
 xenoptic disc new "$PWD/disc1" --type bd-r
