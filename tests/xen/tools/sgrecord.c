@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Preloaded: writes a line for each SG_IO of the program to the file in SGRECORD: CDB, direction, length, status, host and
- * driver status, residual, sense, and a sum of the data with its beginning. Times are not written, so that two
- * recordings can be compared.
+ * Preloaded: writes a line for each SG_IO or CDROM_SEND_PACKET of the program to the file in SGRECORD: CDB, direction,
+ * length, status, host and driver status, residual, sense, and a sum of the data with its beginning. Times are not
+ * written, so that two recordings can be compared.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/cdrom.h>
 #include <scsi/sg.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -84,6 +85,25 @@ static void record(const sg_io_hdr_t *hdr, int result, int error)
 		abort(); /* a recording with holes is worth nothing */
 }
 
+/* The same through the kernel's CD-ROM layer, which tells no residual. */
+static void record_packet(const struct cdrom_generic_command *packet, int result, int error)
+{
+	sg_io_hdr_t hdr = {
+		.cmdp = (unsigned char *)packet->cmd,
+		.cmd_len = CDROM_PACKET_SIZE,
+		.dxfer_len = packet->buflen,
+		.dxferp = packet->buffer,
+		.sbp = (unsigned char *)packet->sense,
+		.sb_len_wr = packet->sense ? sizeof(*packet->sense) : 0,
+		.status = (unsigned char)packet->stat,
+	};
+
+	hdr.dxfer_direction = packet->data_direction == CGC_DATA_READ	 ? SG_DXFER_FROM_DEV
+			      : packet->data_direction == CGC_DATA_WRITE ? SG_DXFER_TO_DEV
+									 : SG_DXFER_NONE;
+	record(&hdr, result, error);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	static int (*real)(int, unsigned long, ...);
@@ -97,10 +117,13 @@ int ioctl(int fd, unsigned long request, ...)
 	if (!real)
 		real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
 	r = real(fd, request, argument);
-	if (request == SG_IO) {
+	if (request == SG_IO || request == CDROM_SEND_PACKET) {
 		int error = errno;
 
-		record(argument, r, error);
+		if (request == SG_IO)
+			record(argument, r, error);
+		else
+			record_packet(argument, r, error);
 		errno = error;
 	}
 	return r;

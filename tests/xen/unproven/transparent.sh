@@ -21,6 +21,7 @@ cd /tmp/record || exit
 record() {
 	name=$1
 	shift
+	: >/tmp/record/$name
 	SGRECORD=/tmp/record/$name LD_PRELOAD=/tmp/sgrecord.so timeout 120 "$@" >/tmp/record/$name.out 2>&1 </dev/null
 	echo "$name: status $?, $(wc -l <$name) commands"
 }
@@ -39,7 +40,8 @@ ask)
 	record reserve-track sg_raw "$d" 53 00 00 00 00 00 00 02 00 00
 	;;
 burn)
-	seq 100000 200000 | head -c 600K >image
+	seq 100000 187770 >image
+	truncate -s 614400 image
 	case $3 in
 	growisofs) record growisofs growisofs -dvd-compat -Z "$d=image" ;;
 	cdrskin) record cdrskin cdrskin dev="$d" -tao image ;;
@@ -53,9 +55,10 @@ END
 guest_put g1 /tmp/programs /tmp/programs
 
 burners="growisofs cdrskin xorriso"
-# discs SIDE: a fresh blank for each.
+# fresh NAME DEVICE WHERE…: a fresh blank. udev locks the door when it has seen a disc: it is unlocked where DEVICE is.
 fresh() {
 	DRIVE_DISC=$PWD/$1.img
+	"${@:3}" "udevadm settle --timeout=60; sg_prevent --allow $2"
 	tgt_eject 1
 	tgtimg --op new --device-type cd --type dvd+r --file "$DRIVE_DISC" >/dev/null
 	tgt_insert 1 "$DRIVE_DISC"
@@ -64,19 +67,19 @@ fresh() {
 note "in Dom0"
 sh /tmp/programs "$DRIVE" ask
 for burner in $burners; do
-	fresh "dom0-$burner"
+	fresh "dom0-$burner" "$DRIVE" sh -c
 	udevadm settle --timeout=60
 	sh /tmp/programs "$DRIVE" burn "$burner"
 done
 mv /tmp/record dom0
 
 note "in the guest"
-fresh blank
+fresh blank "$DRIVE" sh -c
 xenoptic attach g1 "drive=$DRIVE"
 guest_drive g1
 guest g1 'udevadm settle --timeout=60; sh /tmp/programs /dev/sr0 ask'
 for burner in $burners; do
-	fresh "guest-$burner"
+	fresh "guest-$burner" /dev/sr0 guest g1
 	guest g1 "sh /tmp/programs /dev/sr0 burn $burner"
 done
 mkdir guest
@@ -90,7 +93,10 @@ done
 differs=0
 for file in dom0/*; do
 	name=${file##*/}
-	case $name in *.out | image) continue ;; esac
+	case $name in
+	*cd-info.out) sed -i "s|$DRIVE|/dev/sr0|g" "$file" ;; # most of what it asks are the kernel's own ioctls
+	*.out | image) continue ;;
+	esac
 	if diff -u <(uniq "$file") <(uniq "guest/$name") >"$name.diff"; then
 		note "$name: $(uniq "$file" | wc -l) answers, the same"
 	else
