@@ -376,7 +376,7 @@ guest_burn() { guest "$1" 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso
 # guest_reads_back NAME: it reads its image back from the disc that it burned, by packet commands: the guest's block layer,
 # like any Linux', keeps the blank disc's size until the medium changes.
 guest_reads_back() {
-	guest "$1" "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
+	guest "$1" "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
 }
 
 # burned KIB: so much of tgt's disc is written.

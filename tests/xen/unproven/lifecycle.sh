@@ -9,7 +9,7 @@ busy() {
 	xenoptic disc insert virtual:burner "$PWD/$1.disc"
 	guest_start "$1" pv 'on_crash = "destroy"'
 	xenoptic attach "$1" drive=virtual:burner
-	xenoptic attach "$1" drive=virtual:reader,mode=ro
+	xenoptic attach "$1" drive=virtual:reader mode=ro
 	guest_drive "$1"
 	wait_until 60 guest "$1" 'test -b /dev/sr1'
 	guest_iso "$1" 8 1
