@@ -370,13 +370,13 @@ begins_with_iso() { [ "$(head -c "$ISO_SIZE" "$1" | sha256sum)" = "$ISO_SUM  -" 
 # blocks NAME FILE: a sum for each 32 KiB of it, to see where two differ.
 blocks() { guest "$1" "head -c $ISO_SIZE $2 | split -b 32768 --filter=md5sum"; }
 
-# The guest's own program burns its image.
-guest_burn() { guest "$1" 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1' | tr '\r' '\n' | grep -v UPDATE; }
+# guest_burn NAME [DEVICE]: the guest's own program burns its image.
+guest_burn() { guest "$1" "xorriso -as cdrecord -v dev=${2:-/dev/sr0} -tao /tmp/in.iso 2>&1" | tr '\r' '\n' | grep -v UPDATE; }
 
-# guest_reads_back NAME: it reads its image back from the disc that it burned, by packet commands: the guest's block layer,
+# guest_reads_back NAME [DEVICE]: it reads its image back from the disc that it burned, by packet commands: the guest's block layer,
 # like any Linux', keeps the blank disc's size until the medium changes.
 guest_reads_back() {
-	guest "$1" "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
+	guest "$1" "sg_dd if=${2:-/dev/sr0} blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
 }
 
 # burned KIB: so much of tgt's disc is written.
@@ -440,13 +440,14 @@ hvm_lines() {
 		"device_model_args = [ \"-optical\", \"$1\" ]")
 }
 
-# hvm_disc [MIB]: a blank DVD+R for the virtual drive "disc": DISC is its file.
+# hvm_disc [MIB] [NAME]: a blank DVD+R for the virtual drive of that name ("disc"): DISC is its file.
 hvm_disc() {
+	local drive=virtual:${2:-disc}
 	DISC=$(mktemp "$PWD/disc.XXXXXX")
 	rm "$DISC"
 	xenoptic disc new "$DISC" --type dvd+r --size "${1:-64}M"
-	xenoptic disc eject virtual:disc || :
-	xenoptic disc insert virtual:disc "$DISC"
+	xenoptic disc eject "$drive" 2>/dev/null || :
+	xenoptic disc insert "$drive" "$DISC"
 }
 
 # boot_iso FILE MENU…: an ISO that boots GRUB, from a CD drive or as a disk; MENU are the lines of its grub.cfg.
@@ -482,19 +483,21 @@ hvm_guest() {
 	guest_console "$name" 600
 }
 
-# hvm_driver NAME: h1 has a drive, and that is its controller's driver.
+# hvm_driver NAME [DEVICE]: h1 has a drive, and that is its controller's driver.
 hvm_driver() {
-	guest_drive h1
-	guest h1 "dmesg | grep -E '$1|ata[0-9]|sr0'"
-	[ "$(guest h1 'basename "$(readlink -f /sys/block/sr0/device/../../../../driver)"')" = "$1" ] || fail "not driven by $1"
+	local device=${2:-sr0}
+	wait_until 300 guest h1 "test -b /dev/$device" || fail "no $device in h1: $(guest h1 'dmesg | tail -n 15')"
+	guest h1 "dmesg | grep -E '$1|ata[0-9]|$device'"
+	[ "$(guest h1 "basename \"\$(readlink -f /sys/block/$device/device/../../../../driver)\"")" = "$1" ] || fail "not driven by $1"
 }
 
-# hvm_burn [MIB]: h1 burns an image, reads it back, and Dom0 compares.
+# hvm_burn [MIB] [DEVICE]: h1 burns an image, reads it back, and Dom0 compares.
 hvm_burn() {
+	local device=/dev/${2:-sr0}
 	guest_iso h1 "${1:-4}" 1
-	guest_burn h1 | tail -n 5
+	guest_burn h1 "$device" | tail -n 5
 	begins_with_iso "$DISC" || fail "the disc is not what was burned"
-	guest_reads_back h1 || fail "the guest reads other data"
+	guest_reads_back h1 "$device" || fail "the guest reads other data"
 }
 
 # No complaint of the drivers of disks and discs.
