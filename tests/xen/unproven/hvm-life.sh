@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: an HVM guest's AHCI drive outlives ioemu, drive process and launcher killed in mid-burn, the guest's reboot, save and restore; nothing is left after xl destroy in a burn
+# time: 1200
+
+# The random passes are the same in every run.
+seed=3
+# kills NUMBER MOST POINT…: so many deaths at these points (base/point.h).
+kills() {
+	local number=$1 most=$2 i points
+	shift 2
+	points=("$@")
+	for ((i = 0; i < number; i++)); do
+		seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
+		echo "${points[i % ${#points[@]}]}=$((seed / 65536 % most + 1))"
+	done
+}
+kills 12 6000 ioemu.{taken,done,committed,answered} >points # at each access; SeaBIOS makes some thousands
+kills 10 250 ioemu.{sent,replied,completed,mapped} >>points
+kills 10 150 drive.{received,accepted,issued,result,done,replied,freed} >>points
+
+hvm_disc_again() {
+	hvm_disc 32
+	wait_until 60 guest h1 'sg_turs /dev/sr0'
+}
+written() { [ "$(stat -c %s "$DISC")" -ge "$1" ]; }
+reads() { guest h1 "[ \"\$(sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/dev/stdout 2>/dev/null | sha256sum)\" = '$ISO_SUM  -' ]"; }
+
+# shellcheck disable=SC2034 # lib.sh reads it
+XO_ENV=("XENOPTIC_KILL=$(paste -sd, points)")
+xenoptic_start "[xenopticd]" "restart-limit = 1000"
+hvm_disc 32
+hvm_guest h1 drive=virtual:disc,bus=ahci
+hvm_driver ahci
+note "killed in a burn"
+guest_iso h1 4 1
+guest_bg h1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 3'
+burn=$BG
+wait_until 200 written 1000000
+xenoptic_kill
+wait_until 200 written 2000000
+xenoptic_kill xenoptic-ioemu xenoptic-drive
+wait "$burn" || fail "the burn ended with $?"
+note "$(xenoptic_log | grep -c 'dies at') workers died"
+xenoptic_log | grep -q 'ioemu.*dies at' || fail "no ioemu died"
+begins_with_iso "$DISC" || fail "the disc is not what was burned"
+reads || fail "the guest reads other data"
+hvm_clean_dmesg
+
+note "the guest's own reboot"
+old=$(xl domid h1)
+guest h1 reboot || :
+wait_until 120 eval "[ \"\$(xl domid h1)\" -gt $old ]" || fail "no new domain"
+guest_again h1 600
+hvm_driver ahci
+reads || fail "the guest reads other data after its reboot"
+
+note "saved and restored, without any file of ours between"
+xl save h1 h1.save
+wait_until 30 eval "xenoptic list | grep -E '^virtual:disc +unused'" || fail "$(xenoptic list)"
+find /var/lib/xenoptic -name '*h1*' -exec rm -rf {} +
+xl restore h1.save
+guest_again h1 600
+wait_until 60 reads || fail "the guest reads other data after restore: $(guest h1 'dmesg | tail -n 20')"
+
+note "destroyed in a burn"
+hvm_disc_again
+guest_bg h1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 3'
+wait_until 200 written 1000000
+guest_destroy h1
+wait_until 60 eval "xenoptic list | grep -E '^virtual:disc +unused'" || fail "$(xenoptic list)"
+not pgrep xenoptic-ioemu
+no_nodes
+xenoptic disc eject virtual:disc
