@@ -161,11 +161,15 @@ static void take_result(struct passthrough *device, struct xo_command *command,
 	}
 	command->transport = (uint8_t)transport;
 	command->status = hdr->status;
-	/* Drives and adapters err: neither number may leave its range. */
-	if (hdr->resid <= 0)
+	/*
+	 * Drives and adapters err: neither number may leave its range. A residual above the
+	 * length is what the drive had more than was asked for (iSCSI's residual overflow,
+	 * RFC 7143 11.4.5.2, comes so from the kernel): everything that was asked for is there.
+	 */
+	if (hdr->resid <= 0 || (uint32_t)hdr->resid > command->length)
 		command->residual = 0;
 	else
-		command->residual = XO_MIN((uint32_t)hdr->resid, command->length);
+		command->residual = (uint32_t)hdr->resid;
 	command->sense_length = (uint8_t)XO_MIN(hdr->sb_len_wr, sizeof(command->sense));
 	memcpy(command->sense, io->sense, command->sense_length);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define SHOWN 64 /* bytes of data, to see where two answers differ */
+#define GET_CONFIGURATION 0x46
 
 static char *hex(char *out, const uint8_t *bytes, size_t count)
 {
@@ -56,6 +57,33 @@ static uint64_t sum_data(const sg_io_hdr_t *hdr, size_t length, uint8_t *begin, 
 	return h;
 }
 
+/*
+ * How much of the data is an answer: none with an error; else what is not left over, where a residual above the length
+ * tells of an overflow, which leaves nothing; and of GET CONFIGURATION, whose last feature tgt sends with nothing about
+ * the rest of a long buffer, what its first field says (MMC-6 6.5.2.1).
+ */
+static size_t answered(const sg_io_hdr_t *hdr)
+{
+	size_t length = hdr->dxfer_len;
+	const uint8_t *data = hdr->dxferp;
+
+	if (hdr->dxfer_direction == SG_DXFER_NONE)
+		return 0;
+	if (hdr->dxfer_direction == SG_DXFER_TO_DEV)
+		return length;
+	if (hdr->status || hdr->host_status)
+		return 0;
+	if (hdr->resid > 0 && (size_t)hdr->resid <= length)
+		length -= (size_t)hdr->resid;
+	if (hdr->cmdp[0] == GET_CONFIGURATION && !hdr->iovec_count && length >= 4) {
+		size_t says = 4 + ((size_t)data[0] << 24 | (size_t)data[1] << 16 |
+				   (size_t)data[2] << 8 | data[3]);
+
+		length = says < length ? says : length;
+	}
+	return length;
+}
+
 static void record(const sg_io_hdr_t *hdr, int result, int error)
 {
 	static int file = -1;
@@ -63,14 +91,12 @@ static void record(const sg_io_hdr_t *hdr, int result, int error)
 	uint8_t begin[SHOWN];
 	char line[2048];
 	size_t shown = 0;
-	size_t length = hdr->dxfer_direction == SG_DXFER_NONE ? 0 : hdr->dxfer_len;
+	size_t length = answered(hdr);
 	uint64_t h = 0;
 	int n;
 
 	if (file < 0 && getenv("SGRECORD"))
 		file = open(getenv("SGRECORD"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	if (hdr->dxfer_direction == SG_DXFER_FROM_DEV && hdr->resid > 0)
-		length -= (size_t)hdr->resid < length ? (size_t)hdr->resid : length;
 	if (length)
 		h = sum_data(hdr, length, begin, &shown);
 	n = snprintf(line, sizeof(line),
@@ -78,7 +104,8 @@ static void record(const sg_io_hdr_t *hdr, int result, int error)
 		     "sense=%s data=%016" PRIx64 ":%s\n",
 		     hex(cdb, hdr->cmdp, hdr->cmd_len), hdr->dxfer_direction, hdr->dxfer_len,
 		     result, result < 0 ? error : 0, hdr->status, hdr->host_status,
-		     hdr->driver_status, hdr->resid,
+		     hdr->driver_status,
+		     hdr->resid > 0 && (unsigned int)hdr->resid > hdr->dxfer_len ? 0 : hdr->resid,
 		     hex(sense, hdr->sbp, result < 0 ? 0 : hdr->sb_len_wr), h,
 		     hex(data, begin, shown));
 	if (file < 0 || write(file, line, (size_t)n) != n)
