@@ -23,7 +23,7 @@ drives() {
 	modprobe sg
 	modprobe scsi_debug ptype=5 sector_size=2048 dev_size_mb=32 num_tgts=2 max_luns=1 delay=0
 	undo rmmod scsi_debug
-	udevadm settle --timeout=30
+	udevadm settle --timeout=120
 	HOST=$(grep -l scsi_debug /sys/class/scsi_host/*/proc_name | sed 's|.*/host\([0-9]*\)/.*|\1|')
 	wait_until 20 test -d "/sys/class/scsi_device/$HOST:0:1:0/device/block"
 	DRIVE=/dev/$(ls "/sys/class/scsi_device/$HOST:0:0:0/device/block")
