@@ -94,7 +94,7 @@ differs=0
 for file in dom0/*; do
 	name=${file##*/}
 	case $name in
-	prcap | atip | toc) sed -i -E 's/^(..)[2-3]([0-9a-f])/\10\2/' "$file" ;; # wodim writes the LUN into the CDB: 1 on tgt
+	prcap | atip | toc) sed -i -E 's/^(..)2/\10/; s/^(..)3/\11/' "$file" ;; # wodim writes the LUN into the CDB: 1 on tgt
 	*cd-info.out) sed -i "s|$DRIVE|/dev/sr0|g" "$file" ;; # most of what it asks are the kernel's own ioctls
 	*.out | image) continue ;;
 	esac
