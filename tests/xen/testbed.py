@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The virtual machine of tests/xen: Xen and Dom0 in QEMU (emulated, no KVM), booted once, then resumed from a file."""
 
+import ctypes
 import fcntl
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -40,6 +42,15 @@ def build(*options):
     if out.returncode:
         raise Failed("tests/xen/build failed")
     return pathlib.Path(out.stdout.strip())
+
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """A machine whose test was killed has nobody who would stop it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Vm:
@@ -101,6 +112,7 @@ class Vm:
             cwd=self.image,
             stdin=None if self.console else subprocess.DEVNULL,
             stderr=self.errors,
+            preexec_fn=die_with_parent,
         )
         self.monitor = self.connect("qmp").makefile("rw")
         self.monitor.readline()
