@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: an HVM guest with an AHCI drive gets an IDE drive while it runs (PCI rescan); ata_generic drives it by DMA; xorriso burns, Dom0 compares
+# time: 900
+
+xenoptic_start
+hvm_guest h1 drive=virtual:none,bus=ahci
+hvm_driver ahci
+hvm_disc 32
+xenoptic attach h1 drive=virtual:disc bus=ide slot=9
+guest h1 'echo 1 >/sys/bus/pci/rescan; udevadm settle; lspci -vvnn -s 9 || :; lsmod | grep -E "ata|ahci"'
+hvm_driver ata_generic sr1
+hvm_burn 1 sr1
+xenoptic list
+hvm_clean_dmesg
+guest_destroy h1
+wait_until 20 eval '! pgrep xenoptic-ioemu'
+wait_until 30 eval "xenoptic list | grep -E '^virtual:disc +unused'" || fail "$(xenoptic list)"
+no_nodes
