@@ -6,13 +6,10 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
-import time
-import traceback
 
 from rig import BUILD, DIR, PATIENCE
-from rig import Daemon, Failure, Frontend, Store, check, create, kill_and_wait, lbctl, running
+from rig import Daemon, Failure, Frontend, Store, check, create, kill_and_wait, lbctl, main, running, shut_in
 
 DOM0 = Store(f"{DIR}/socket")
 TUR = b"\0" * 6
@@ -33,15 +30,8 @@ class Guest:
         self.frontend = Frontend(self.domid, self.devid)
         self.ring = ("ring", f"{self.domid}/{self.devid}")
         self.disk = ("drive", self.drive)
-        self.frontend.connected = self.shut_in
-
-    def shut_in(self):
-        """Before each first request, in every case: see tests/shut-in."""
-        r = subprocess.run(
-            [f"{os.environ['top_srcdir']}/tests/shut-in"], capture_output=True, text=True, check=False,
-            env={**os.environ, "XENOPTIC": f"{BUILD}/xenoptic", "XENOPTIC_SOCKET": self.daemon.socket},
-        )  # fmt: skip
-        check(r.returncode == 0, r.stderr)
+        # Before each first request, in every case.
+        self.frontend.connected = lambda: shut_in(socket=daemon.socket)
 
     def destroy(self):
         self.frontend.close()
@@ -795,29 +785,8 @@ OWN = [
 ]
 
 
-def run(case, *arguments):
-    begun = time.monotonic()
-    try:
-        case(*arguments)
-        print(f"ok {case.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        return True
-    except (Failure, OSError):
-        traceback.print_exc(file=sys.stdout)
-        print("FAIL", case.__name__, flush=True)
-        return False
+def start():
+    return Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
 
 
-def main():
-    wanted = lambda cases: [c for c in cases if len(sys.argv) == 1 or c.__name__ in sys.argv]
-    ok = True
-    if shared := wanted(SHARED):
-        daemon = Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
-        ok = all(run(case, daemon) for case in shared)
-        daemon.stop()
-    ok = ok and all(run(case) for case in wanted(OWN))
-    for d in list(Daemon.all):
-        d.stop()
-    sys.exit(0 if ok else 1)
-
-
-main()
+main(start, SHARED, OWN)

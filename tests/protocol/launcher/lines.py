@@ -4,11 +4,9 @@ import json
 import os
 import random
 import signal
-import sys
 import time
-import traceback
 
-from rig import BUILD, DIR, PATIENCE, Daemon, Failure, Frontend, Store, check, kill_and_wait, lbctl, running
+from rig import BUILD, DIR, PATIENCE, Daemon, Frontend, Store, check, kill_and_wait, lbctl, main, running
 
 DOM0 = Store(f"{DIR}/socket")
 
@@ -485,30 +483,10 @@ OWN = [
 ]
 
 
-def run(case, *arguments):
-    begun = time.monotonic()
-    try:
-        case(*arguments)
-        print(f"ok {case.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        return True
-    except (Failure, OSError):
-        traceback.print_exc(file=sys.stdout)
-        print("FAIL", case.__name__, flush=True)
-        return False
+def start():
+    daemon = Daemon(config="[xenopticd]\nopen-timeout = 1\n").ready()
+    the_helper()
+    return daemon
 
 
-def main():
-    wanted = lambda cases: [c for c in cases if len(sys.argv) == 1 or c.__name__ in sys.argv]
-    ok = True
-    if shared := wanted(SHARED):
-        daemon = Daemon(config="[xenopticd]\nopen-timeout = 1\n").ready()
-        the_helper()
-        ok = all(run(case, daemon) for case in shared)
-        daemon.stop()
-    ok = ok and all(run(case) for case in wanted(OWN))
-    for d in list(Daemon.all):
-        d.stop()
-    sys.exit(0 if ok else 1)
-
-
-main()
+main(start, SHARED, OWN)

@@ -9,7 +9,9 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
+import traceback
 
 PATIENCE = 60  # seconds until a test gives up; nothing is measured by it
 
@@ -248,6 +250,15 @@ class Frontend:
         check(host == 0 and status in (0, 2), f"TEST UNIT READY: status {status}, host {host}")
 
 
+def shut_in(*arguments, socket=""):
+    """See tests/shut-in."""
+    r = subprocess.run(
+        [f"{os.environ['top_srcdir']}/tests/shut-in", *map(str, arguments)], capture_output=True, text=True, check=False,
+        env={**os.environ, "XENOPTIC": f"{BUILD}/xenoptic", "XENOPTIC_SOCKET": socket},
+    )  # fmt: skip
+    check(r.returncode == 0, r.stderr)
+
+
 class Daemon:
     """xenopticd with a run directory of its own."""
 
@@ -390,3 +401,29 @@ def kill_and_wait(pid):
     os.kill(pid, signal.SIGKILL)
     check(select.select([fd], [], [], PATIENCE)[0], f"pid {pid} does not die")
     os.close(fd)
+
+
+def run(case, *arguments):
+    begun = time.monotonic()
+    try:
+        case(*arguments)
+        print(f"ok {case.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        return True
+    except (Failure, OSError):
+        traceback.print_exc(file=sys.stdout)
+        print("FAIL", case.__name__, flush=True)
+        return False
+
+
+def main(start, shared, own):
+    """The cases that share the daemon of start(), then those that bring their own; or those that argv names."""
+    wanted = lambda cases: [c for c in cases if len(sys.argv) == 1 or c.__name__ in sys.argv]
+    ok = True
+    if shared := wanted(shared):
+        daemon = start()
+        ok = all(run(case, daemon) for case in shared)
+        daemon.stop()
+    ok = ok and all(run(case) for case in wanted(own))
+    for d in list(Daemon.all):
+        d.stop()
+    sys.exit(0 if ok else 1)
