@@ -1,52 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Each fuzz_NAME.c is built twice: replay_NAME runs its corpus in `make check`,
-# fuzz_NAME (--enable-fuzzers, clang) looks for more.
+# Each fuzz_NAME.c is linked twice: replay_NAME runs its corpus in `make check`, fuzz_NAME (--enable-fuzzers,
+# clang) looks for more. The second is made of the first's objects, with libFuzzer in the place of replay.c.
 EXTRA_DIST += tests/fuzz/corpus
-FUZZER_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_NAMES = $(patsubst tests/fuzz/replay_%,%,$(filter tests/fuzz/replay_%,$(check_PROGRAMS)))
+FUZZ_TARGETS = $(FUZZ_NAMES:%=tests/fuzz/fuzz_%)
+CLEANFILES += $(FUZZ_TARGETS)
+if FUZZERS
+all-local: $(FUZZ_TARGETS)
+endif
+$(FUZZ_TARGETS): tests/fuzz/fuzz_%: tests/fuzz/replay_%
+	$(AM_V_CCLD)$(LINK) -fsanitize=fuzzer $(filter-out %-replay.o,$(tests_fuzz_replay_$*_OBJECTS)) \
+		$(tests_fuzz_replay_$*_LDADD) $(LIBS)
 
 # For tests/fuzz/soak.
 .PHONY: print-fuzzers
 print-fuzzers:
-	@printf '%s\n' $(filter tests/fuzz/fuzz_%,$(noinst_PROGRAMS))
+	@printf '%s\n' $(FUZZ_TARGETS)
 
 check_PROGRAMS += tests/fuzz/replay_xenstore
 TESTS += tests/fuzz/replay_xenstore
 tests_fuzz_replay_xenstore_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_xenstore.c
 tests_fuzz_replay_xenstore_CPPFLAGS = $(AM_CPPFLAGS) $(SCHEMA_INC)
 tests_fuzz_replay_xenstore_LDADD = xenstore-schemas/libschema.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_xenstore
-tests_fuzz_fuzz_xenstore_SOURCES = tests/fuzz/fuzz_xenstore.c
-tests_fuzz_fuzz_xenstore_CPPFLAGS = $(tests_fuzz_replay_xenstore_CPPFLAGS)
-tests_fuzz_fuzz_xenstore_LDADD = $(tests_fuzz_replay_xenstore_LDADD)
-tests_fuzz_fuzz_xenstore_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_lines
 TESTS += tests/fuzz/replay_lines
 tests_fuzz_replay_lines_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_lines.c
 tests_fuzz_replay_lines_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
 tests_fuzz_replay_lines_LDADD = backend/launcher/liblauncher.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_lines
-tests_fuzz_fuzz_lines_SOURCES = tests/fuzz/fuzz_lines.c
-tests_fuzz_fuzz_lines_CPPFLAGS = $(tests_fuzz_replay_lines_CPPFLAGS)
-tests_fuzz_fuzz_lines_LDADD = $(tests_fuzz_replay_lines_LDADD)
-tests_fuzz_fuzz_lines_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_cdb
 TESTS += tests/fuzz/replay_cdb
 tests_fuzz_replay_cdb_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cdb.c
 tests_fuzz_replay_cdb_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
 tests_fuzz_replay_cdb_LDADD = mmc/libmmc.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_cdb
-tests_fuzz_fuzz_cdb_SOURCES = tests/fuzz/fuzz_cdb.c
-tests_fuzz_fuzz_cdb_CPPFLAGS = $(tests_fuzz_replay_cdb_CPPFLAGS)
-tests_fuzz_fuzz_cdb_LDADD = $(tests_fuzz_replay_cdb_LDADD)
-tests_fuzz_fuzz_cdb_LDFLAGS = $(FUZZER_LINK)
-endif
 
 FUZZ_CONTROLLER = tests/fuzz/fuzz_controller.c tests/fuzz/fuzz_controller.h \
 	tests/protocol/rig.c tests/protocol/rig.h \
@@ -57,26 +44,12 @@ TESTS += tests/fuzz/replay_ide
 tests_fuzz_replay_ide_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_ide.c $(FUZZ_CONTROLLER)
 tests_fuzz_replay_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_fuzz_replay_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_ide
-tests_fuzz_fuzz_ide_SOURCES = tests/fuzz/fuzz_ide.c $(FUZZ_CONTROLLER)
-tests_fuzz_fuzz_ide_CPPFLAGS = $(tests_fuzz_replay_ide_CPPFLAGS)
-tests_fuzz_fuzz_ide_LDADD = $(tests_fuzz_replay_ide_LDADD)
-tests_fuzz_fuzz_ide_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_ahci
 TESTS += tests/fuzz/replay_ahci
 tests_fuzz_replay_ahci_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_ahci.c $(FUZZ_CONTROLLER)
 tests_fuzz_replay_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_fuzz_replay_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_ahci
-tests_fuzz_fuzz_ahci_SOURCES = tests/fuzz/fuzz_ahci.c $(FUZZ_CONTROLLER)
-tests_fuzz_fuzz_ahci_CPPFLAGS = $(tests_fuzz_replay_ahci_CPPFLAGS)
-tests_fuzz_fuzz_ahci_LDADD = $(tests_fuzz_replay_ahci_LDADD)
-tests_fuzz_fuzz_ahci_LDFLAGS = $(FUZZER_LINK)
-endif
 
 FUZZ_RING = tests/fuzz/fuzz_ring.c tests/unit/ring_rig.c tests/unit/ring_rig.h
 check_PROGRAMS += tests/fuzz/replay_ring
@@ -84,13 +57,6 @@ TESTS += tests/fuzz/replay_ring
 tests_fuzz_replay_ring_SOURCES = tests/fuzz/replay.c $(FUZZ_RING)
 tests_fuzz_replay_ring_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC) -I$(srcdir)/tests/unit
 tests_fuzz_replay_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_ring
-tests_fuzz_fuzz_ring_SOURCES = $(FUZZ_RING)
-tests_fuzz_fuzz_ring_CPPFLAGS = $(tests_fuzz_replay_ring_CPPFLAGS)
-tests_fuzz_fuzz_ring_LDADD = $(tests_fuzz_replay_ring_LDADD)
-tests_fuzz_fuzz_ring_LDFLAGS = $(FUZZER_LINK)
-endif
 
 FUZZ_BURNER = tests/fuzz/burner_rig.c tests/fuzz/burner_rig.h
 
@@ -99,62 +65,27 @@ TESTS += tests/fuzz/replay_burner
 tests_fuzz_replay_burner_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_burner.c $(FUZZ_BURNER)
 tests_fuzz_replay_burner_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_fuzz_replay_burner_LDADD = drive/virtual/libburner.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_burner
-tests_fuzz_fuzz_burner_SOURCES = tests/fuzz/fuzz_burner.c $(FUZZ_BURNER)
-tests_fuzz_fuzz_burner_CPPFLAGS = $(tests_fuzz_replay_burner_CPPFLAGS)
-tests_fuzz_fuzz_burner_LDADD = $(tests_fuzz_replay_burner_LDADD)
-tests_fuzz_fuzz_burner_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_cue
 TESTS += tests/fuzz/replay_cue
 tests_fuzz_replay_cue_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cue.c $(FUZZ_BURNER)
 tests_fuzz_replay_cue_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_fuzz_replay_cue_LDADD = drive/virtual/libburner.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_cue
-tests_fuzz_fuzz_cue_SOURCES = tests/fuzz/fuzz_cue.c $(FUZZ_BURNER)
-tests_fuzz_fuzz_cue_CPPFLAGS = $(tests_fuzz_replay_cue_CPPFLAGS)
-tests_fuzz_fuzz_cue_LDADD = $(tests_fuzz_replay_cue_LDADD)
-tests_fuzz_fuzz_cue_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_modepage
 TESTS += tests/fuzz/replay_modepage
 tests_fuzz_replay_modepage_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_modepage.c $(FUZZ_BURNER)
 tests_fuzz_replay_modepage_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_fuzz_replay_modepage_LDADD = drive/virtual/libburner.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_modepage
-tests_fuzz_fuzz_modepage_SOURCES = tests/fuzz/fuzz_modepage.c $(FUZZ_BURNER)
-tests_fuzz_fuzz_modepage_CPPFLAGS = $(tests_fuzz_replay_modepage_CPPFLAGS)
-tests_fuzz_fuzz_modepage_LDADD = $(tests_fuzz_replay_modepage_LDADD)
-tests_fuzz_fuzz_modepage_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_disc
 TESTS += tests/fuzz/replay_disc
 tests_fuzz_replay_disc_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_disc.c $(FUZZ_BURNER)
 tests_fuzz_replay_disc_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_INC)
 tests_fuzz_replay_disc_LDADD = drive/virtual/libburner.la
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_disc
-tests_fuzz_fuzz_disc_SOURCES = tests/fuzz/fuzz_disc.c $(FUZZ_BURNER)
-tests_fuzz_fuzz_disc_CPPFLAGS = $(tests_fuzz_replay_disc_CPPFLAGS)
-tests_fuzz_fuzz_disc_LDADD = $(tests_fuzz_replay_disc_LDADD)
-tests_fuzz_fuzz_disc_LDFLAGS = $(FUZZER_LINK)
-endif
 
 check_PROGRAMS += tests/fuzz/replay_link
 TESTS += tests/fuzz/replay_link
 tests_fuzz_replay_link_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_link.c
 tests_fuzz_replay_link_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_PRIVATE_INC)
 tests_fuzz_replay_link_LDADD = $(DRIVE_LIBS)
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_link
-tests_fuzz_fuzz_link_SOURCES = tests/fuzz/fuzz_link.c
-tests_fuzz_fuzz_link_CPPFLAGS = $(tests_fuzz_replay_link_CPPFLAGS)
-tests_fuzz_fuzz_link_LDADD = $(tests_fuzz_replay_link_LDADD)
-tests_fuzz_fuzz_link_LDFLAGS = $(FUZZER_LINK)
-endif
