@@ -343,6 +343,17 @@ xenoptic_log() {
 	fi
 }
 
+# xenoptic_shut_in: each process that serves guests is in its sandbox (tests/shut-in), and so are the daemon's helpers;
+# for a test to call when a guest's drive has come up.
+xenoptic_shut_in() {
+	local role pid
+	"$XO_ROOT/shut-in"
+	for role in keeper domctl; do
+		# A driver domain's daemon has no xenoptic-domctl.
+		for pid in $(pidof "xenoptic-$role"); do "$XO_ROOT/shut-in" --worker "$role" "$pid"; done
+	done
+}
+
 # xenoptic_env NAME=VALUE…: start the daemon again with this in its environment and its workers'.
 xenoptic_env() { XO_ENV=("$@"); xenoptic_restart; }
 

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from rig import BUILD, DIR, PATIENCE, Daemon, Frontend, Store, check, kill_and_wait, lbctl, main, running
+from rig import BUILD, DIR, PATIENCE, Daemon, Frontend, Store, check, kill_and_wait, lbctl, main, running, shut_in
 
 DOM0 = Store(f"{DIR}/socket")
 
@@ -381,6 +381,25 @@ def what_was_left_is_released_at_start():
     daemon.stop()
 
 
+def the_helper_is_shut_in(daemon):
+    """It has the whole of Xen's control interface, and nothing else."""
+    guest = Domain("shut-in", "drive=virtual:shut-in").held()
+    shut_in("--worker", "domctl", the_helper())
+    guest.finish().runs().destroy()
+    daemon.idle()
+
+
+def the_helper_dies_as_a_trespasser():
+    """Made to call what is not on its list, it is killed by its filter, and the guest is let go by its successor."""
+    daemon = Daemon(environment={"XENOPTIC_KILL": "domctl.paused=1!"}).ready()
+    guest = Domain("trespassed", "drive=virtual:trespassed").held().finish().runs()
+    check(guest.drive() == "virtual:trespassed", guest.devices())
+    daemon.until(lambda: f"xenoptic-domctl: killed by signal {signal.SIGSYS.value}" in log(daemon))
+    check("was not stopped" not in log(daemon), "no filter")
+    guest.destroy()
+    daemon.stop()
+
+
 def the_helper_dies_at_every_point():
     """A guest is never let go twice, and ends up running with its drive."""
     for point in ("pausing", "paused", "released"):
@@ -470,11 +489,13 @@ SHARED = [
     the_longest_configuration_and_beyond,
     odd_store_nodes,
     a_late_launcher_loses_no_guest,
+    the_helper_is_shut_in,
 ]
 OWN = [
     pauses_are_bounded,
     pauses_survive_launcher_and_helper,
     what_was_left_is_released_at_start,
+    the_helper_dies_as_a_trespasser,
     the_helper_dies_at_every_point,
     each_line_is_done_once,
     domains_from_before_the_daemon,

@@ -8,6 +8,7 @@ xenoptic_start
 guest_start g1 pv
 xenoptic attach g1 "drive=$DRIVE"
 guest_drive g1
+xenoptic_shut_in
 xenoptic list
 guest g1 'dmesg | grep -E "scsi|sr0|sr " | tail -n 8; sg_inq /dev/sr0 | head -n 12'
 guest_iso g1 6 1

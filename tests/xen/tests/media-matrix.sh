@@ -27,7 +27,7 @@ guest_start g1 pv
 # The guest gets the material on a disc as well.
 xenoptic attach g1 drive=virtual:burner
 guest_drive g1
-"$XO_ROOT/shut-in"
+xenoptic_shut_in
 xenoptic disc insert virtual:burner "$PWD/material.iso"
 guest g1 "xorriso -osirrox on -indev /dev/sr0 -extract / $burn_material 2>&1 | tail -n 2"
 [ "$(guest g1 "cat $burn_material/*.* $burn_material/iso | sha256sum")" = "$(cat "$burn_dir"/*.* "$burn_dir/iso" | sha256sum)" ]

@@ -11,6 +11,7 @@ guest g1 'modinfo -F alias /tmp/xen-cdfront.ko'
 xenoptic attach g1 drive=virtual:v1 bus=vcd
 xenoptic disc insert virtual:v1 "$PWD/disc1"
 guest_drive g1
+xenoptic_shut_in
 xenoptic list
 guest g1 'cat /sys/block/sr0/queue/max_hw_sectors_kb; sg_inq /dev/sr0'
 [ "$(guest g1 'cat /sys/block/sr0/queue/max_hw_sectors_kb')" -ge 512 ]
