@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of packet commands is sound in itself, and the policy refuses what it says. */
 #include <errno.h>
+#include <linux/cdrom.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -58,6 +59,73 @@ static void rows_are_sound(void **state)
 		if (op->own)
 			assert_true(op->quiet && op->dir == XO_DIR_IN);
 	}
+}
+
+/* The kernel's numbers, by the standard's name here and by its own there. */
+static void numbers_are_the_kernels(void **state)
+{
+	static const struct {
+		uint8_t opcode;
+		const char *name;
+	} kernel[] = {
+		{ GPCMD_BLANK, "BLANK" },
+		{ GPCMD_CLOSE_TRACK, "CLOSE TRACK SESSION" },
+		{ GPCMD_FLUSH_CACHE, "SYNCHRONIZE CACHE" },
+		{ GPCMD_FORMAT_UNIT, "FORMAT UNIT" },
+		{ GPCMD_GET_CONFIGURATION, "GET CONFIGURATION" },
+		{ GPCMD_GET_EVENT_STATUS_NOTIFICATION, "GET EVENT STATUS NOTIFICATION" },
+		{ GPCMD_GET_PERFORMANCE, "GET PERFORMANCE" },
+		{ GPCMD_INQUIRY, "INQUIRY" },
+		{ GPCMD_LOAD_UNLOAD, "LOAD/UNLOAD MEDIUM" },
+		{ GPCMD_MECHANISM_STATUS, "MECHANISM STATUS" },
+		{ GPCMD_MODE_SELECT_10, "MODE SELECT(10)" },
+		{ GPCMD_MODE_SENSE_10, "MODE SENSE(10)" },
+		{ GPCMD_PAUSE_RESUME, "PAUSE/RESUME" },
+		{ GPCMD_PLAY_AUDIO_10, "PLAY AUDIO(10)" },
+		{ GPCMD_PLAY_AUDIO_MSF, "PLAY AUDIO MSF" },
+		{ GPCMD_PLAY_AUDIO_TI, "PLAY AUDIO TRACK INDEX" },
+		{ GPCMD_PLAY_CD, "PLAY CD" },
+		{ GPCMD_PREVENT_ALLOW_MEDIUM_REMOVAL, "PREVENT ALLOW MEDIUM REMOVAL" },
+		{ GPCMD_READ_10, "READ(10)" },
+		{ GPCMD_READ_12, "READ(12)" },
+		{ GPCMD_READ_BUFFER, "READ BUFFER" },
+		{ GPCMD_READ_BUFFER_CAPACITY, "READ BUFFER CAPACITY" },
+		{ GPCMD_READ_CDVD_CAPACITY, "READ CAPACITY" },
+		{ GPCMD_READ_CD, "READ CD" },
+		{ GPCMD_READ_CD_MSF, "READ CD MSF" },
+		{ GPCMD_READ_DISC_INFO, "READ DISC INFORMATION" },
+		{ GPCMD_READ_DVD_STRUCTURE, "READ DISC STRUCTURE" },
+		{ GPCMD_READ_FORMAT_CAPACITIES, "READ FORMAT CAPACITIES" },
+		{ GPCMD_READ_HEADER, "READ HEADER" },
+		{ GPCMD_READ_TRACK_RZONE_INFO, "READ TRACK INFORMATION" },
+		{ GPCMD_READ_SUBCHANNEL, "READ SUB-CHANNEL" },
+		{ GPCMD_READ_TOC_PMA_ATIP, "READ TOC/PMA/ATIP" },
+		{ GPCMD_REPAIR_RZONE_TRACK, "REPAIR TRACK" },
+		{ GPCMD_REPORT_KEY, "REPORT KEY" },
+		{ GPCMD_REQUEST_SENSE, "REQUEST SENSE" },
+		{ GPCMD_RESERVE_RZONE_TRACK, "RESERVE TRACK" },
+		{ GPCMD_SEND_CUE_SHEET, "SEND CUE SHEET" },
+		{ GPCMD_SCAN, "SCAN" },
+		{ GPCMD_SEEK, "SEEK(10)" },
+		{ GPCMD_SEND_DVD_STRUCTURE, "SEND DISC STRUCTURE" },
+		{ GPCMD_SEND_KEY, "SEND KEY" },
+		{ GPCMD_SEND_OPC, "SEND OPC INFORMATION" },
+		{ GPCMD_SET_READ_AHEAD, "SET READ AHEAD" },
+		{ GPCMD_SET_SPEED, "SET CD SPEED" },
+		{ GPCMD_SET_STREAMING, "SET STREAMING" },
+		{ GPCMD_START_STOP_UNIT, "START STOP UNIT" },
+		{ GPCMD_STOP_PLAY_SCAN, "STOP PLAY/SCAN" },
+		{ GPCMD_TEST_UNIT_READY, "TEST UNIT READY" },
+		{ GPCMD_VERIFY_10, "VERIFY(10)" },
+		{ GPCMD_WRITE_10, "WRITE(10)" },
+		{ GPCMD_WRITE_12, "WRITE(12)" },
+		{ GPCMD_WRITE_AND_VERIFY_10, "WRITE AND VERIFY(10)" },
+		{ GPCMD_WRITE_BUFFER, "WRITE BUFFER" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XO_ARRAY_SIZE(kernel); i++)
+		assert_string_equal(xo_opcode_find(&kernel[i].opcode, 1)->name, kernel[i].name);
 }
 
 static void unknown_opcodes_have_a_row(void **state)
@@ -265,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_sound),
+		cmocka_unit_test(numbers_are_the_kernels),
 		cmocka_unit_test(unknown_opcodes_have_a_row),
 		cmocka_unit_test(long_commands_have_time),
 		cmocka_unit_test(immediate_commands_do_not_block),
