@@ -176,6 +176,13 @@ struct xo_ioemu_interrupt {
 	uint64_t address;
 };
 
+/* Whether looking for the next access pays (access.c). */
+struct xo_linger {
+	uint64_t gap; /* ns until it came, lately; 0: unknown */
+	uint32_t credit;
+	uint32_t skipped;
+};
+
 struct xo_host {
 	struct xo_ioemu_options options;
 	struct xo_loop *loop;
@@ -193,6 +200,7 @@ struct xo_host {
 	xenforeignmemory_resource_handle *resource;
 	shared_iopage_t *iopage;
 	struct xo_ioemu_interrupt interrupt;
+	struct xo_linger linger;
 	uint32_t *window; /* the page that shows registers; NULL: there is none */
 	uint32_t shown[XO_AHCI_REGISTERS_SIZE / 4]; /* what it holds, while it is shown */
 	uint16_t ioservid;
@@ -264,6 +272,8 @@ extern const struct xo_packet_drive_ops xo_drive_port_ops;
 void xo_drive_port_ready(struct xo_watch *watch, uint32_t events);
 /* After a commit: sends what the model submitted. */
 void xo_drive_port_flush(struct xo_host *host);
+/* Whether a command is with the drive. */
+bool xo_drive_port_busy(const struct xo_host *host);
 /* Everything that may be with the drive is sent again. */
 void xo_drive_port_resend(struct xo_host *host);
 /* INQUIRY before the guest runs: what the drive calls itself. */
