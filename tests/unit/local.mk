@@ -56,15 +56,12 @@ tests_unit_test_ring_grants_SOURCES = \
 	tests/unit/test_ring_grants.c backend/ring_grants.c backend/ring_grants.h
 tests_unit_test_ring_grants_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
 tests_unit_test_ring_grants_LDADD = base/libbase.la $(UNIT_LIBS)
-DRIVE_UNIT_TESTS = tests/unit/test_lease tests/unit/test_filters tests/unit/test_passthrough tests/unit/test_runner
+DRIVE_UNIT_TESTS = tests/unit/test_lease tests/unit/test_filters tests/unit/test_runner
 check_PROGRAMS += $(DRIVE_UNIT_TESTS)
 TESTS += $(DRIVE_UNIT_TESTS)
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_PRIVATE_INC)
 tests_unit_test_lease_LDADD = $(DRIVE_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_passthrough_SOURCES = tests/unit/test_passthrough.c
-tests_unit_test_passthrough_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_PRIVATE_INC)
-tests_unit_test_passthrough_LDADD = $(DRIVE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_filters_SOURCES = tests/unit/test_filters.c
 tests_unit_test_filters_CPPFLAGS = $(AM_CPPFLAGS) $(DRIVE_PRIVATE_INC)
 tests_unit_test_filters_LDADD = $(DRIVE_LIBS) $(CMOCKA_LIBS)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -157,7 +158,10 @@ static void test_results(void **state)
 		{ { .error = ENOMEM }, XO_TRANSPORT_BUSY, 0, 0, 2048 },
 		{ { .status = 8 }, 0, 8, 0, 0 },
 		/* numbers out of their range; above the length it is an overflow, and all is there */
-		{ { .resid = 999999 }, 0, 0, 0, 0 },
+		{ { .resid = 2047 }, 0, 0, 0, 2047 },
+		{ { .resid = 2048 + 14 }, 0, 0, 0, 0 },
+		{ { .resid = INT_MAX }, 0, 0, 0, 0 },
+		{ { .resid = INT_MIN }, 0, 0, 0, 0 },
 		{ { .resid = -5 }, 0, 0, 0, 0 },
 		{ { .status = 2,
 		    .sense_length = 255,
