@@ -57,10 +57,15 @@ static uint64_t sum_data(const sg_io_hdr_t *hdr, size_t length, uint8_t *begin, 
 	return h;
 }
 
+/* Above the length it tells of an overflow, which leaves nothing over. */
+static int left_over(const sg_io_hdr_t *hdr)
+{
+	return hdr->resid > 0 && (unsigned int)hdr->resid > hdr->dxfer_len ? 0 : hdr->resid;
+}
+
 /*
- * How much of the data is an answer: none with an error; else what is not left over, where a residual above the length
- * tells of an overflow, which leaves nothing; and of GET CONFIGURATION, whose last feature tgt sends with nothing about
- * the rest of a long buffer, what its first field says (MMC-6 6.5.2.1).
+ * How much of the data is an answer: none with an error; else what is not left over; and of GET CONFIGURATION, whose
+ * last feature tgt sends with nothing about the rest of a long buffer, what its first field says (MMC-6 6.5.2.1).
  */
 static size_t answered(const sg_io_hdr_t *hdr)
 {
@@ -73,8 +78,8 @@ static size_t answered(const sg_io_hdr_t *hdr)
 		return length;
 	if (hdr->status || hdr->host_status)
 		return 0;
-	if (hdr->resid > 0 && (size_t)hdr->resid <= length)
-		length -= (size_t)hdr->resid;
+	if (left_over(hdr) > 0)
+		length -= (size_t)left_over(hdr);
 	if (hdr->cmdp[0] == GET_CONFIGURATION && !hdr->iovec_count && length >= 4) {
 		size_t says = 4 + ((size_t)data[0] << 24 | (size_t)data[1] << 16 |
 				   (size_t)data[2] << 8 | data[3]);
@@ -104,8 +109,7 @@ static void record(const sg_io_hdr_t *hdr, int result, int error)
 		     "sense=%s data=%016" PRIx64 ":%s\n",
 		     hex(cdb, hdr->cmdp, hdr->cmd_len), hdr->dxfer_direction, hdr->dxfer_len,
 		     result, result < 0 ? error : 0, hdr->status, hdr->host_status,
-		     hdr->driver_status,
-		     hdr->resid > 0 && (unsigned int)hdr->resid > hdr->dxfer_len ? 0 : hdr->resid,
+		     hdr->driver_status, left_over(hdr),
 		     hex(sense, hdr->sbp, result < 0 ? 0 : hdr->sb_len_wr), h,
 		     hex(data, begin, shown));
 	if (file < 0 || write(file, line, (size_t)n) != n)
