@@ -349,20 +349,34 @@ xenoptic_shut_in() {
 	local role pid
 	"$XO_ROOT/shut-in"
 	for role in keeper domctl; do
-		# A driver domain's daemon has no xenoptic-domctl.
+		pidof "xenoptic-$role" >/dev/null || fail "no xenoptic-$role runs"
 		for pid in $(pidof "xenoptic-$role"); do "$XO_ROOT/shut-in" --worker "$role" "$pid"; done
+	done
+}
+
+# seeded_kills NUMBER MOST POINT…: a line for each of so many deaths at these points (base/point.h), at passes up to MOST.
+# They are random, and the same in every run: KILL_SEED begins the sequence. Not for a subshell, which would lose its place.
+KILL_SEED=1
+seeded_kills() {
+	local number=$1 most=$2 i points
+	shift 2
+	points=("$@")
+	for ((i = 0; i < number; i++)); do
+		KILL_SEED=$(((KILL_SEED * 1103515245 + 12345) & 0x7fffffff))
+		echo "${points[i % ${#points[@]}]}=$((KILL_SEED / 65536 % most + 1))"
 	done
 }
 
 # xenoptic_env NAME=VALUE…: start the daemon again with this in its environment and its workers'.
 xenoptic_env() { XO_ENV=("$@"); xenoptic_restart; }
 
-# guest_drive NAME: wait for a /dev/sr0 in the guest.
+# guest_drive NAME [DEVICE]: wait for that drive (/dev/sr0) in the guest.
 guest_drive() {
-	wait_until 300 guest "$1" 'test -b /dev/sr0' || {
+	local device=${2:-/dev/sr0}
+	wait_until 300 guest "$1" "test -b $device" || {
 		guest "$1" 'dmesg | tail -n 15' || :
 		xenstore-ls -f | grep -E '/backend/optical/|/device/v(scsi|cd)/' || :
-		fail "guest $1 has no /dev/sr0: $(xenoptic list)"
+		fail "guest $1 has no $device: $(xenoptic list)"
 	}
 }
 
@@ -384,8 +398,8 @@ blocks() { guest "$1" "head -c $ISO_SIZE $2 | split -b 32768 --filter=md5sum"; }
 # guest_burn NAME [DEVICE]: the guest's own program burns its image.
 guest_burn() { guest "$1" "xorriso -as cdrecord -v dev=${2:-/dev/sr0} -tao /tmp/in.iso 2>&1" | tr '\r' '\n' | grep -v UPDATE; }
 
-# guest_reads_back NAME [DEVICE]: it reads its image back from the disc that it burned, by packet commands: the guest's block layer,
-# like any Linux', keeps the blank disc's size until the medium changes.
+# guest_reads_back NAME [DEVICE]: it reads its image back from the disc that it burned, by packet commands: the guest's
+# block layer, like any Linux', keeps the blank disc's size until the medium changes.
 guest_reads_back() {
 	guest "$1" "sg_dd if=${2:-/dev/sr0} blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
 }
@@ -494,17 +508,18 @@ hvm_guest() {
 	guest_console "$name" 600
 }
 
-# hvm_driver NAME [DEVICE]: h1 has a drive, and that is its controller's driver.
+# hvm_driver NAME [DEVICE]: h1 has that drive (/dev/sr0), and that is its controller's driver.
 hvm_driver() {
-	local device=${2:-sr0}
-	wait_until 300 guest h1 "test -b /dev/$device" || fail "no $device in h1: $(guest h1 'dmesg | tail -n 15')"
-	guest h1 "dmesg | grep -E '$1|ata[0-9]|$device'"
-	[ "$(guest h1 "basename \"\$(readlink -f /sys/block/$device/device/../../../../driver)\"")" = "$1" ] || fail "not driven by $1"
+	local device=${2:-/dev/sr0} driver
+	guest_drive h1 "$device"
+	guest h1 "dmesg | grep -E '$1|ata[0-9]|${device#/dev/}'"
+	driver=$(guest h1 "basename \"\$(readlink -f /sys/block/${device#/dev/}/device/../../../../driver)\"")
+	[ "$driver" = "$1" ] || fail "$device is driven by $driver"
 }
 
 # hvm_burn [MIB] [DEVICE]: h1 burns an image, reads it back, and Dom0 compares.
 hvm_burn() {
-	local device=/dev/${2:-sr0}
+	local device=${2:-/dev/sr0}
 	guest_iso h1 "${1:-4}" 1
 	guest_burn h1 "$device" | tail -n 5
 	begins_with_iso "$DISC" || fail "the disc is not what was burned"

@@ -11,7 +11,7 @@ busy() {
 	xenoptic attach "$1" drive=virtual:burner
 	xenoptic attach "$1" drive=virtual:reader mode=ro
 	guest_drive "$1"
-	wait_until 60 guest "$1" 'test -b /dev/sr1'
+	guest_drive "$1" /dev/sr1
 	guest_iso "$1" 8 1
 	guest "$1" 'udevadm settle; while :; do dd if=/dev/sr1 of=/dev/null bs=64k iflag=direct && echo >>/tmp/reads; done 2>/dev/null >/dev/null </dev/null &'
 	guest_bg "$1" 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso >/dev/null 2>&1'

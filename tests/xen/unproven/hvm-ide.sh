@@ -11,8 +11,8 @@ xenoptic attach h1 drive=virtual:disc bus=ide slot=9
 # A firmware would have switched the ports on; without that ata_generic passes over the function.
 guest h1 'echo 1 >/sys/bus/pci/rescan; udevadm settle; modprobe ata_generic
 	echo 1 >/sys/bus/pci/devices/0000:00:09.0/enable; echo 0000:00:09.0 >/sys/bus/pci/drivers_probe; udevadm settle'
-hvm_driver ata_generic sr1
-hvm_burn 1 sr1
+hvm_driver ata_generic /dev/sr1
+hvm_burn 1 /dev/sr1
 xenoptic list
 hvm_clean_dmesg
 guest_destroy h1

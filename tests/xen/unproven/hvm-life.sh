@@ -1,23 +1,12 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # lib.sh reads them
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: an HVM guest's AHCI drive outlives ioemu, drive process and launcher killed in mid-burn, the guest's reboot, save and restore; nothing is left after xl destroy in a burn
 # time: 1200
 
-# The random passes are the same in every run.
-seed=3
-# kills NUMBER MOST POINT…: so many deaths at these points (base/point.h).
-kills() {
-	local number=$1 most=$2 i points
-	shift 2
-	points=("$@")
-	for ((i = 0; i < number; i++)); do
-		seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-		echo "${points[i % ${#points[@]}]}=$((seed / 65536 % most + 1))"
-	done
-}
-kills 12 6000 ioemu.{taken,done,committed,answered} >points # at each access; SeaBIOS makes some thousands
-kills 10 250 ioemu.{sent,replied,completed,mapped} >>points
-kills 10 150 drive.{received,accepted,issued,result,done,replied,freed} >>points
+KILL_SEED=3
+seeded_kills 12 6000 ioemu.{taken,done,committed,answered} >points # at each access; SeaBIOS makes some thousands
+seeded_kills 10 250 ioemu.{sent,replied,completed,mapped} >>points
+seeded_kills 10 150 drive.{received,accepted,issued,result,done,replied,freed} >>points
 
 hvm_disc_again() {
 	hvm_disc 32
@@ -26,7 +15,6 @@ hvm_disc_again() {
 written() { [ "$(stat -c %s "$DISC")" -ge "$1" ]; }
 reads() { guest h1 "[ \"\$(sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/dev/stdout 2>/dev/null | sha256sum)\" = '$ISO_SUM  -' ]"; }
 
-# shellcheck disable=SC2034 # lib.sh reads it
 XO_ENV=("XENOPTIC_KILL=$(paste -sd, points)")
 xenoptic_start "[xenopticd]" "restart-limit = 1000"
 hvm_disc 32

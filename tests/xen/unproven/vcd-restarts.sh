@@ -1,29 +1,11 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # lib.sh reads them
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: fifty restarts of ring, drive process and launcher in one burn through xen-cdfront: the disc is equal
 # time: 400
 
-seed=5
-# random N: PASS is 1 to N, the same in every run.
-random() {
-	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-	PASS=$((seed / 65536 % $1 + 1))
-}
-
-# kills NUMBER MOST POINT…: so many deaths at these points (base/point.h), at seeded passes up to MOST.
-kills() {
-	local number=$1 most=$2 i points
-	shift 2
-	points=("$@")
-	for ((i = 0; i < number; i++)); do
-		random "$most"
-		echo "${points[i % ${#points[@]}]}=$PASS"
-	done
-}
-
-kills 24 150 ring.{copied,taken,sent,linked,replied,publishing,intended,pushed,published,notified} >points
-kills 20 150 drive.{received,accepted,issued,result,done,replied,freed} burner.{done,committed} >>points
-# shellcheck disable=SC2034 # lib.sh reads it
+KILL_SEED=5
+seeded_kills 24 150 ring.{copied,taken,sent,linked,replied,publishing,intended,pushed,published,notified} >points
+seeded_kills 20 150 drive.{received,accepted,issued,result,done,replied,freed} burner.{done,committed} >>points
 XO_ENV=("XENOPTIC_KILL=$(paste -sd, points)")
 xenoptic_start "[xenopticd]" "restart-limit = 1000"
 xenoptic disc new "$PWD/disc1" --type bd-r
