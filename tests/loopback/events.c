@@ -97,15 +97,13 @@ int lb_events_notify(struct lb_events *e, uint32_t port)
 	return 0;
 }
 
-int lb_events_take(struct lb_events *e)
+/* The next delivered port of the handle, which is unmarked with it; -1: none. */
+static int next_port(struct lb_events *e)
 {
 	const unsigned int words = LB_MAX_PORTS / 64;
 	struct lb_shared *shared = e->conn.shared;
 	struct lb_handle *h = &shared->handles[e->conn.handle % LB_MAX_HANDLES];
-	uint64_t one;
 
-	if (read(e->conn.event_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-		return -errno;
 	for (unsigned int n = 0; n <= words; n++) {
 		unsigned int word = (e->next / 64 + n) % words;
 		uint64_t bits = atomic_load(&h->delivered[word]);
@@ -121,7 +119,22 @@ int lb_events_take(struct lb_events *e)
 		lb_unmark_delivered(shared, e->conn.handle, port);
 		return (int)port;
 	}
-	return -EAGAIN; /* the port was closed between the two */
+	return -1;
+}
+
+int lb_events_take(struct lb_events *e)
+{
+	uint64_t one;
+	int port;
+
+	/* The descriptor may count one too many: its port was closed, or the hypervisor completed a
+	 * send that needed no completing. Linux's driver shows neither. */
+	do {
+		if (read(e->conn.event_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+			return -errno;
+		port = next_port(e);
+	} while (port < 0);
+	return port;
 }
 
 void lb_events_unmask(struct lb_events *e, uint32_t port)

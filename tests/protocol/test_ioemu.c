@@ -116,11 +116,20 @@ static json_t *await(struct worker *w, const char *key)
 /* Before the guest's first access; see tests/shut-in. */
 static void shut_in(struct worker *w)
 {
-	char command[1024];
+	char program[512], pid[16];
+	int status;
+	pid_t child;
 
-	snprintf(command, sizeof(command), "'%s/tests/shut-in' --worker ioemu %d",
-		 getenv("top_srcdir"), (int)w->pid);
-	assert_int_equal(system(command), 0);
+	snprintf(program, sizeof(program), "%s/tests/shut-in", getenv("top_srcdir"));
+	snprintf(pid, sizeof(pid), "%d", (int)w->pid);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		execl(program, "shut-in", "--worker", "ioemu", pid, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static struct worker *worker_new(const char *bus)
