@@ -301,7 +301,7 @@ static void insert_finish(struct xo_drive *drive, struct xo_control_job *job)
 		if (!get_flag(job->arguments, "again"))
 			medium_is(drive, true);
 		else
-			drive->medium = 1;
+			drive->medium = xo_burner_medium_present(drive->bottom);
 		xo_control_reply(drive, job->id, NULL, -1);
 	}
 }
@@ -339,7 +339,7 @@ static void eject_finish(struct xo_drive *drive, struct xo_control_job *job)
 		if (holder)
 			xo_links_notice(holder, XO_NOTICE_EJECT_REQUEST);
 		xo_control_refuse(drive, job->id, XO_DRIVE_ERROR_BUSY,
-				  "the guest has locked the door; it was asked");
+				  "the guest has locked the door; it was asked to open the tray");
 	} else if (job->result) {
 		xo_control_refuse(drive, job->id, XO_DRIVE_ERROR_FAILED, "%s",
 				  job->result == -ENOENT ? "there is no disc"

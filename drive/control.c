@@ -122,7 +122,7 @@ static json_t *due_medium(struct xo_drive *drive)
 
 static json_t *due_tray(struct xo_drive *drive)
 {
-	return json_pack("{s:b}", "open", drive->tray > 0);
+	return json_pack("{s:b}", "open", drive->tray_open);
 }
 
 static json_t *due_description(struct xo_drive *drive)

@@ -165,8 +165,11 @@ static void take_from_burner(struct xo_drive *drive)
 		drive->description = NULL;
 		xo_control_due(drive, XO_DUE_DESCRIPTION);
 	}
-	if (drive->tray >= 0)
+	if (drive->tray_moved) {
+		drive->tray_moved = false;
+		set_medium(drive, xo_burner_medium_present(drive->bottom));
 		xo_control_due(drive, XO_DUE_TRAY);
+	}
 }
 
 static void take_from_device(struct xo_drive *drive)
@@ -283,7 +286,6 @@ int xo_drive_init(struct xo_drive *drive, const struct xo_drive_options *options
 		.options = options,
 		.medium = -1,
 		.gone = options->unplugged,
-		.tray = -1,
 		.disc_fd = -1,
 		.undo.kind = XO_JOB_UNDO,
 		.poll.kind = XO_JOB_POLL,

@@ -158,7 +158,8 @@ struct xo_drive {
 	char *description; /* the newest that the burner gave, until the owner takes it */
 	size_t description_length;
 	uint32_t description_number;
-	int tray; /* -1: unchanged, else open */
+	bool tray_moved; /* the burner's, and where it is now */
+	bool tray_open;
 	int disc_fd;
 	char *known_description; /* the newest, for "query-description" */
 	size_t known_length;

@@ -47,7 +47,8 @@ static void tray(void *priv, bool open)
 {
 	struct xo_drive *drive = priv;
 
-	drive->tray = open;
+	drive->tray_moved = true;
+	drive->tray_open = open;
 }
 
 static int burner_new(struct xo_drive *drive)

@@ -132,6 +132,8 @@ static void ejected(void *priv, const json_t *data, const char *error_class, con
 
 	(void)fds;
 	(void)count;
+	if (drive->is_virtual && (data || !strcmp(error_class, XO_DRIVE_ERROR_BUSY)))
+		drive->eject_asked = !data;
 	if (data && drive->is_virtual) {
 		xo_drive_unkeep(drive);
 		xo_tray_disc_fini(&drive->disc);
@@ -212,6 +214,18 @@ static struct disc_order *order_new(struct xo_drive *drive, xo_worker_reply *rep
 	order->priv = priv;
 	xo_tray_disc_init(&order->disc);
 	return order;
+}
+
+/* The guest has opened the tray on request: now the disc that somebody wanted out is taken. */
+void xo_drive_tray_opened(struct xo_drive *drive)
+{
+	struct disc_order *order = drive->eject_asked ? order_new(drive, NULL, NULL) : NULL;
+
+	drive->eject_asked = false;
+	if (!order)
+		return;
+	STAILQ_INSERT_TAIL(&drive->orders, order, entry);
+	xo_drive_run_orders(drive);
 }
 
 int xo_drive_insert(struct xo_drive *drive, const char *path, bool read_only,

@@ -61,6 +61,7 @@ struct xo_drive {
 	struct xo_worker *worker;
 	struct xo_optical_device device;
 	struct xo_tray_disc disc;
+	bool eject_asked; /* the guest was, and has not opened the tray yet */
 	LIST_HEAD(, xo_attachment) links;
 	STAILQ_HEAD(, disc_order) orders; /* disc_control.c */
 	uv_timer_t *timer; /* tries to open it again, or waits for who comes back */

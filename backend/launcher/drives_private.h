@@ -36,6 +36,7 @@ const char *xo_drive_short_name(const struct xo_drive *drive);
 
 /* Discs that wait to be inserted or ejected, as far as that can be done now. */
 void xo_drive_run_orders(struct xo_drive *drive);
+void xo_drive_tray_opened(struct xo_drive *drive);
 void xo_drive_drop_orders(struct xo_drive *drive);
 
 /* Sends "insert" with the disc that is open. */

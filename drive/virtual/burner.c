@@ -348,6 +348,11 @@ bool xo_burner_loaded(const struct xo_unit *unit)
 	return valid_state((const struct vb *)unit)->disc.media != XO_MEDIA_NONE;
 }
 
+bool xo_burner_medium_present(const struct xo_unit *unit)
+{
+	return xo_burner_loaded(unit) && !valid_state((const struct vb *)unit)->tray_open;
+}
+
 ssize_t xo_burner_describe(const struct xo_unit *unit, char *text, size_t size)
 {
 	const struct xo_disc *disc = &valid_state((const struct vb *)unit)->disc;

@@ -57,7 +57,8 @@ static void print_drive(const json_t *drive)
 	printf("%-24s %-9s %-20s %-8s %s\n", text(drive, "drive", "?"), state, who,
 	       text(process, "medium", "-"), what);
 	if (text(drive, "disc", NULL))
-		printf("  disc %s\n", text(drive, "disc", ""));
+		printf("  disc %s%s\n", text(drive, "disc", ""),
+		       !strcmp(text(process, "medium", ""), "absent") ? ", in the open tray" : "");
 }
 
 static void print_device(const json_t *device)

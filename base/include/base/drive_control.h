@@ -69,7 +69,7 @@
  *	 "lease": {"state": "none"|"held"|"draining", "link": ID, "domid": N, "name": …, "uuid": …,
  *	           "path": …, "next": ID, "since-ms": N}	link … path only unless "none",
  *	 "running": {"opcode": "WRITE (10)", "link": ID, "ms": N} | null,
- *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent"|"present",
+ *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent" (also: in an open tray)|"present",
  *	 "gone": BOOL (the device has been unplugged), "max-transfer": BYTES,
  *	 "links": [{"link": ID, "domid": N, "name": …, "uuid": …, "path": …, "mode": …, "yours": …, "queued": N,
  *	            "commands": N, "errors": N, "refused": N, "open": BOOL (its descriptors
@@ -82,7 +82,8 @@
  *	{} or "Busy" (the tray holds a disc, the door is locked) or "InvalidDescription". "again": as after a
  *	restart; the description is not read. The sector file is open read-write, or read-only for
  *	a disc that must not change.
- * eject (waits)	{"force": BOOL}		{} or "Busy" (door locked: an eject request is raised instead)
+ * eject (waits)	{"force": BOOL}		{} or "Busy" (door locked: an eject request is raised instead; "tray"
+ *	tells that the guest has answered it, and then "eject" takes the disc out)
  *	Burner: the tray opens. Device: START STOP UNIT, after PREVENT ALLOW 0 with force.
  * query-description (waits)	{}	burner only: {"disc": BOOL}, and if true 1 descriptor: the text
  * device (waits)	{"path": …, "max-transfer": BYTES, "max-segments": N}	1 descriptor

@@ -72,6 +72,9 @@ void xo_burner_save(struct xo_unit *unit);
 /* Whether a disc is in the drive, as after xo_burner_new on a former state. */
 bool xo_burner_loaded(const struct xo_unit *unit);
 
+/* The same, and the tray is closed: Media Present of MMC-6 6.6.2.6. */
+bool xo_burner_medium_present(const struct xo_unit *unit);
+
 /* The disc's description as it is now, as save_description gets it. Its length, -ENOENT or -ENOSPC. */
 ssize_t xo_burner_describe(const struct xo_unit *unit, char *text, size_t size);
 
