@@ -183,12 +183,41 @@ static struct xo_drive_config *drive_section(struct xo_config *config, const cha
 	return drive;
 }
 
+/* inih has room for 49 characters of a section's name, and a drive's stable name may be longer: we look ourselves. */
+struct source {
+	FILE *file;
+	struct xo_config *config;
+	char section[sizeof("drive ") + XO_DRIVE_NAME_MAX + 1];
+};
+
+/* inih's reader: as fgets. */
+static char *read_line(char *line, int size, void *stream)
+{
+	struct source *source = stream;
+	char *text = fgets(line, size, source->file);
+	size_t length;
+
+	if (!text)
+		return NULL;
+	text += strspn(text, " \t");
+	if (*text == '[') {
+		length = XO_MIN(strcspn(text + 1, "]\n"), sizeof(source->section) - 1);
+		memcpy(source->section, text + 1, length);
+		source->section[length] = '\0';
+	}
+	return line;
+}
+
 /* inih's handler: 1, or 0 for an error in this line. */
-static int handle(void *priv, const char *section, const char *name, const char *value)
+static int handle(void *priv, const char *cut_section, const char *name, const char *value)
 {
 	static const char prefix[] = "drive ";
-	struct xo_config *config = priv;
+	const struct source *source = priv;
+	const char *section = source->section;
+	struct xo_config *config = source->config;
 	int r = -ENOENT;
+
+	(void)cut_section;
 
 	if (!strcmp(section, "xenopticd")) {
 		r = daemon_option(config, name, value);
@@ -212,15 +241,18 @@ static int handle(void *priv, const char *section, const char *name, const char 
 
 int xo_config_read(struct xo_config *config, const char *path)
 {
+	struct source source = { .file = fopen(path, "re"), .config = config };
 	int r;
 
-	errno = 0;
-	r = ini_parse(path, handle, config);
+	if (!source.file)
+		return -errno;
+	r = ini_parse_stream(read_line, &source, handle, &source);
+	if (ferror(source.file))
+		r = -1;
+	fclose(source.file);
 	if (r > 0) {
 		xo_error("configuration: %s, line %d", path, r);
 		return -EINVAL;
 	}
-	if (r < 0)
-		return errno ? -errno : -EIO;
-	return 0;
+	return r ? -EIO : 0;
 }

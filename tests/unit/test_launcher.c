@@ -121,6 +121,9 @@ static int read_text(struct xo_config *config, const char *text)
 	return r;
 }
 
+/* Longer than the name of a section in inih. */
+#define LONG_NAME "/dev/disk/by-id/ata-HL-DT-ST_BD-RE_BH16NS55_K9OGC1A1234-with-more"
+
 static void config_good(void **state)
 {
 	struct xo_config config;
@@ -133,7 +136,8 @@ static void config_good(void **state)
 					    "toolstack = no\nrestart-limit = 500\n"
 					    "run-dir = /tmp/x\n\n[drive /dev/sr0]\nmode = ro\n"
 					    "allow = write-buffer\nallow = send-key\n"
-					    "[drive virtual:a]\nspeed = 4800\n"),
+					    "[drive virtual:a]\nspeed = 4800\n"
+					    "  [drive " LONG_NAME "] ; named\npoll-ms = 7\n"),
 			 0);
 	assert_string_equal(config.user, "burner");
 	assert_string_equal(config.run_dir, "/tmp/x");
@@ -147,6 +151,9 @@ static void config_good(void **state)
 	drive = xo_config_drive(&config, "virtual:a");
 	assert_non_null(drive);
 	assert_string_equal(drive->speed, "4800");
+	drive = xo_config_drive(&config, LONG_NAME);
+	assert_non_null(drive);
+	assert_string_equal(drive->poll_ms, "7");
 	assert_null(xo_config_drive(&config, "/dev/sr1"));
 	xo_config_fini(&config);
 }
