@@ -50,7 +50,8 @@ static void print_drive(const json_t *drive)
 	char who[64];
 	char what[64];
 
-	if (!strcmp(state, "running") && lease)
+	/* A drive whose last guest has gone is closing; while that guest's command runs in it, that is what counts. */
+	if (!strcmp(state, "running") || !strcmp(text(lease, "state", ""), "draining"))
 		state = text(lease, "state", state);
 	holder(lease, who, sizeof(who));
 	doing(process, what, sizeof(what));
