@@ -20,11 +20,13 @@ SCRATCH_DISK = 8 << 30
 PORTS = ("control", "output", "logs")
 
 # Each CPU flag is needed with QEMU 7.2's emulation: with SMAP a PV Dom0 dies at its first iret, with MONITOR Xen panics
-# in mwait, with RDTSCP PVH and HVM Linux die.
+# in mwait, with RDTSCP PVH and HVM Linux die. Without eager-fpu Xen leaves a vCPU's registers in the processor until
+# another uses them and the emulation does not trap at each instruction that does: with more vCPUs than processors,
+# programs then found another domain's values in XMM registers (a malloc that is corrupted, in Dom0 or a guest).
 CPU = "EPYC,-smap,-monitor,-rdtscp"
 XEN_ARGS = (
     "console=com1 com1=115200,8n1 dom0_mem=1500M,max:1500M dom0_max_vcpus=1 loglvl=all guest_loglvl=all"
-    " spec-ctrl=no xpti=no cpuidle=0"
+    " spec-ctrl=no,eager-fpu=yes xpti=no cpuidle=0"
 )
 DOM0_ARGS = "console=hvc0 mitigations=off nokaslr xo.role=dom0 xo.disk=/dev/vda systemd.show_status=false quiet tsc=nowatchdog"
 
