@@ -124,6 +124,12 @@ cdfront_start() {
 	guest "$name" "modprobe -a sr_mod sg; tar -C /tmp -xf /dev/xvdb && insmod /tmp/xen-cdfront.ko $*"
 }
 
+# cdfront_unload NAME: Linux' xenbus keeps a driver as long as it has a device.
+cdfront_unload() {
+	guest "$1" 'for device in /sys/bus/xen/drivers/vcd/vcd-*; do [ ! -e $device ] || echo ${device##*/} >${device%/*}/unbind; done
+		rmmod xen_cdfront'
+}
+
 # cdfront_clean NAME: nothing in the guest's log that a kernel says of itself (but what it warns of the processor).
 cdfront_clean() {
 	guest "$1" '! dmesg | grep -v hw-vuln | grep -E "cut here|BUG|Oops|WARNING|blocked for more|rcu.*stall|soft lockup|Call Trace"'
@@ -184,8 +190,8 @@ tgt_eject() {
 }
 
 tgt_insert() {
-	[ $# = 1 ] || tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params "path=$2"
-	tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params online=1
+	{ [ $# = 1 ] || tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params "path=$2"; } &&
+		tgtadm --lld iscsi --mode logicalunit --op update --tid "$1" --lun 1 --params online=1
 }
 
 tgt_reload() {
@@ -410,16 +416,19 @@ burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
 # Nothing of ours is left in xenstore.
 no_nodes() { ! xenstore-ls -f | grep -E '/(backend/optical/|device/vscsi|device/vcd)'; }
 
-# No message of the guest's kernel about errors, but what Dom0's says as well when a drive is new (once), when a blank
-# disc is read, and at boot of emulation and of PVH.
+# no_errors NAME [TIMES]: no message of the guest's kernel about errors, but what Dom0's says as well when a drive is new
+# (it was so once, or TIMES), when a blank disc is read, and at boot of emulation and of PVH.
 no_errors() {
 	not grep -iE 'error|abort|timed out|failed|reset|offline|hung' <(guest "$1" dmesg |
-		sed '0,/sr .*: Power-on or device reset occurred/{//d}' | grep -vE \
+		awk -v times="${2-1}" '!/sr .*: Power-on or device reset occurred/ || times-- <= 0' | grep -vE \
 		'tag#.* (FAILED Result: hostbyte=DID_OK|Sense Key : Illegal|Add. Sense: Logical block address out|CDB: Read)|critical target error, dev sr[0-9]+, sector 0 |Fast TSC calibration failed|ACPI Error: No handler or method for GPE')
 }
 
 # The drive is nobody's: free and its door unlocked.
 drive_free() { xenoptic list | grep -E "^$DRIVE +unused"; }
+
+# drive_says DRIVE TEXT: the list has it in the drive's line: its state, "present" or "absent" for the medium.
+drive_says() { xenoptic list | grep -qE "^$1 .*$2"; }
 
 # xl_lines OPTIONS…: XL_LINES are the two lines of xl's configuration, with an -optical for each.
 xl_lines() {

@@ -20,12 +20,14 @@ wait_until 20 no_nodes
 wait_until 30 drive_free
 not pgrep -f xenoptic-ring
 not begins_with_iso "$DRIVE_DISC"
-# The door opens, and a new disc burns in the next guest. Dom0's udev has seen the medium of the drive that came back, and
-# its cdrom_id locks the door after its last look: an eject before that would leave the tray open and the door locked.
-udevadm settle --timeout=30
+# The door opens, and a new disc burns in the next guest. tgt's drive tells of its disc also with the tray open, so Dom0's
+# udev, which looks at the drive after whoever closes it, may lock the door behind us, and tgt takes no disc then.
+next_disc() {
+	sg_prevent --allow "$DRIVE" && tgt_insert 1 "$PWD/second.img"
+}
 eject "$DRIVE"
 tgtimg --op new --device-type cd --type dvd+r --file "$PWD/second.img" >/dev/null
-tgt_insert 1 "$PWD/second.img"
+wait_until 30 next_disc
 DRIVE_DISC=$PWD/second.img
 guest_start g2 pv
 xenoptic attach g2 "drive=$DRIVE"

@@ -17,7 +17,10 @@ burn_insert() {
 	xenoptic disc insert virtual:burner "$burn_disc" >/dev/null
 }
 
-burn_eject() { xenoptic disc eject virtual:burner >/dev/null; }
+# The guest's udev locks the door of a drive with a medium. Then it is asked, and opens the tray itself.
+burn_eject() {
+	xenoptic disc eject virtual:burner >/dev/null || wait_until 60 drive_says virtual:burner absent
+}
 
 mkdir "$burn_dir"
 matrix_material 1024

@@ -33,5 +33,6 @@ guest g1 '! dmesg | grep -E "xen-cdfront.*broke|cut here|Oops|blocked for more"'
 
 xenoptic detach g1
 wait_until 30 guest g1 '! test -b /dev/sr0'
-guest g1 'rmmod xen_cdfront && insmod /tmp/xen-cdfront.ko'
+cdfront_unload g1
+guest g1 'insmod /tmp/xen-cdfront.ko'
 guest_destroy g1
