@@ -37,6 +37,7 @@ scsiback() {
 	modprobe -a target_core_mod target_core_pscsi xen-scsiback
 	mkdir -p "$core/dvd"
 	echo "scsi_host_id=$HOST,scsi_channel_id=0,scsi_target_id=0,scsi_lun_id=0" >"$core/dvd/control"
+	echo "$DRIVE" >"$core/dvd/udev_path"
 	echo 1 >"$core/dvd/enable"
 	mkdir -p "$fabric/$naa/tpgt_1"
 	echo "$naa" >"$fabric/$naa/tpgt_1/nexus"
@@ -49,7 +50,7 @@ scsiback() {
 		"$back/vscsi-devs/dev-0/state" 1
 	xenstore-write "$front/backend" "$back" "$front/backend-id" 0
 	xenstore-chmod "$front" "n$1" r0
-	xenstore-chmod "$back" n0 "r$1"
+	xenstore-chmod -r "$back" n0 "r$1"
 	xenstore-write "$front/state" 1
 	xenstore-chmod "$front/state" "n$1" r0
 	xenstore-write "$back/state" 1
