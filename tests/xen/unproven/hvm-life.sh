@@ -10,10 +10,18 @@ seeded_kills 10 150 drive.{received,accepted,issued,result,done,replied,freed} >
 
 hvm_disc_again() {
 	hvm_disc 32
-	wait_until 60 guest h1 'sg_turs /dev/sr0'
+	wait_until 60 guest h1 'sg_turs /dev/sr0 && udevadm settle'
 }
 written() { [ "$(stat -c %s "$DISC")" -ge "$1" ]; }
-reads() { guest h1 "[ \"\$(sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/dev/stdout 2>/dev/null | sha256sum)\" = '$ISO_SUM  -' ]"; }
+# As SG_IO of 64 KiB; what was read stays in /tmp/out.
+reads() {
+	local sum
+	sum=$(guest h1 "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/out 2>/tmp/sg_dd; sha256sum </tmp/out")
+	[ "$sum" = "$ISO_SUM  -" ] || {
+		guest h1 'cat /tmp/sg_dd; ls -l /tmp/out; cmp /tmp/out /tmp/in.iso; dmesg | tail -n 10' || :
+		return 1
+	}
+}
 
 XO_ENV=("XENOPTIC_KILL=$(paste -sd, points)")
 xenoptic_start "[xenopticd]" "restart-limit = 1000"
@@ -53,8 +61,9 @@ wait_until 60 reads || fail "the guest reads other data after restore: $(guest h
 
 note "destroyed in a burn"
 hvm_disc_again
-guest_bg h1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 3'
-wait_until 200 written 1000000
+guest_iso h1 4 1 # the first went with the reboot
+guest_bg h1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 12'
+wait_until 200 written 1000000 || fail "no burn: $(guest h1 'dmesg | tail -n 10')"
 guest_destroy h1
 wait_until 60 eval "xenoptic list | grep -E '^virtual:disc +unused'" || fail "$(xenoptic list)"
 not pgrep xenoptic-ioemu

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: an HVM guest with an AHCI drive gets an IDE drive while it runs (PCI rescan); ata_generic drives it by DMA; xorriso burns, Dom0 compares
 # time: 900
+# when: full
 
 xenoptic_start
 hvm_guest h1 drive=virtual:none,bus=ahci

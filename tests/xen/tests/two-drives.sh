@@ -29,7 +29,8 @@ burn1=$BG
 guest_bg g2 'xorriso -as cdrecord -v dev=/dev/sr0 /tmp/in.iso 2>&1 | tail -n 3'
 burn2=$BG
 wait_until 120 burned 1024
-wait_until 120 eval '[ "$(stat -c %s disc1)" -gt 500000 ]'
+wait_until 120 eval '[ "$(stat -c %s disc1)" -gt 500000 ]' ||
+	fail "g2 does not burn: $(xenoptic list; ls -l disc1*; guest g2 'ps ax | tail -n 5; dmesg | tail -n 5')"
 code=0
 said=$(xenoptic detach g2 2>&1) || code=$?
 [ $code != 0 ] && [[ $said == *"in progress; --force"* ]] || fail "detach in a burn: $code, $said"
@@ -59,12 +60,12 @@ guest_drive g1 /dev/sr1
 guest_reads_back g1
 guest_bg g1 'xorriso -as cdrecord -v dev=/dev/sr1 /tmp/in.iso 2>&1 | tail -n 3; exit ${PIPESTATUS[0]}'
 wait_until 120 eval '[ "$(stat -c %s disc2)" -gt 500000 ]'
-device=$(xenoptic control query-guests | sed 's/{"domid"/\n&/g' | sed -n 's/.*"devid": *\([0-9]*\).*virtual:v1.*/\1/p')
+device=$(xenoptic list | awk '$5 == "virtual:v1" { sub(".*/", "", $2); print $2 }')
 xenoptic detach g1 "$device" --force
 not wait "$BG"
 wait_until 30 eval "xenoptic list | grep -E '^virtual:v1 +unused'" || fail "not given back: $(xenoptic list)"
 xenoptic disc info "$PWD/disc2"
-xenoptic list | grep -E "^$DRIVE +running"
+drive_says "$DRIVE" held
 guest g1 "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 count=32 of=/dev/null"
 lsmod | grep xen_scsiback
 not grep -q xen-scsiback <(dmesg | grep -i error)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: fifty restarts of ring, drive process and launcher in one burn through xen-cdfront: the disc is equal
 # time: 400
+# when: full
 
 KILL_SEED=5
 seeded_kills 24 150 ring.{copied,taken,sent,linked,replied,publishing,intended,pushed,published,notified} >points

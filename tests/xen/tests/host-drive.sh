@@ -49,7 +49,6 @@ asks() {
 		grep -qE "$word" <<<"$answer" || fail "$what: expected $word"
 	done
 }
-drive_says() { xenoptic list | grep -qE "^$DRIVE_LINK .*$1"; }
 asks event 00
 # udev in the guest has locked the door, and would answer an eject request by itself.
 guest g1 "pkill -9 udevd; /tmp/raw 1e 00 00 00 00 00" >/dev/null 2>&1
@@ -59,11 +58,11 @@ same_data /dev/vdc
 # The tray opens. This drive has no event to tell of an open tray, and keeps what it has until the tray is closed; our poll
 # then has it before the guest asks, and keeps it.
 qmp blockdev-open-tray '{"id":"cd"}' >/dev/null
-wait_until 60 drive_says absent
+wait_until 60 drive_says "$DRIVE_LINK" absent
 asks event 00
 asks tur 'Unit Attention' 'Not Ready.*Medium not present' 'Not Ready.*Medium not present'
 qemu_cd_load test
-wait_until 60 drive_says present
+wait_until 60 drive_says "$DRIVE_LINK" present
 asks event 02 00
 asks tur 'Unit Attention' 'Unit Attention.*medium may have changed|Good' Good
 same_data /dev/vdb
@@ -77,7 +76,7 @@ asks event 01 00
 guest g1 '/tmp/raw 1e 00 00 00 00 00; eject /dev/sr0'
 qemu_cd_is tray_open
 qemu_cd_load guest
-wait_until 60 drive_says present
+wait_until 60 drive_says "$DRIVE_LINK" present
 guest g1 'for i in 1 2 3; do /tmp/event; /tmp/tur; done'
 same_data /dev/vdc
 
@@ -87,9 +86,9 @@ wait_until 120 guest g1 'test -s /tmp/reads'
 qemu_cd_unplug
 wait "$BG" || :
 asks tur NO_CONNECT
-wait_until 20 drive_says unplugged
+wait_until 20 drive_says "$DRIVE_LINK" unplugged
 qemu_cd_plug guest
-wait_until 60 eval '! drive_says unplugged'
+wait_until 60 eval '! drive_says "$DRIVE_LINK" unplugged'
 asks tur 'Unit Attention.*Power on' 'Unit Attention.*medium may have changed' Good
 same_data /dev/vdc
 

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: a command that takes long holds up nothing else in the guest, nor xl destroy; it ends as the drive or the guest says
-# time: 600
+# time: 900
+# when: full
 
 # A drive of the kernel's scsi_debug whose answers take their time, and QEMU's CD-ROM with a slow SEEK(10).
 modprobe scsi_debug ptype=5 removable=1 dev_size_mb=8 max_luns=1
@@ -27,7 +28,7 @@ doing() { xenoptic list | grep -qiE "^$1 .*$2"; }
 
 # The delay filter: the guest's other drive and its disk answer meanwhile.
 guest_bg g1 '/tmp/raw sr0 100 2b 00 00 00 00 00 00 00 00 00 >/tmp/seek; echo >>/tmp/seek'
-wait_until 60 doing "$DRIVE_LINK" 'SEEK'
+wait_until 60 doing "$DRIVE_LINK" 'SEEK' || fail "no SEEK: $(guest g1 'cat /tmp/seek'; xenoptic list)"
 guest g1 '/tmp/raw sr1 100 00 00 00 00 00 00; dd if=/dev/xvda of=/dev/null bs=4k count=1 skip=77777 iflag=direct 2>&1' | grep -E 'Good|copied'
 doing "$DRIVE_LINK" 'SEEK' || fail "the others waited for the slow drive"
 wait "$BG"
@@ -46,8 +47,9 @@ wait_until 60 doing "$SLOW" 'TEST'
 begun=$SECONDS
 xl destroy g1
 note "xl destroy took $((SECONDS - begun)) s"
-wait_until 30 doing "$SLOW" draining
+wait_until 30 doing "$SLOW" draining || fail "not draining: $(xenoptic list)"
 xenoptic list
-wait_until 120 doing "$SLOW" unused
+# Each command by which the drive is taken back takes its time as well.
+wait_until 300 doing "$SLOW" unused
 wait_until 30 guest_gone g1
 no_nodes

@@ -7,7 +7,7 @@
 # compared. What may differ is listed at the end, with the reason.
 
 tgt_drive 1
-xenoptic_start
+xenoptic_start "[drive $DRIVE]" "allow = vendor" # which wodim sends
 guest_start g1 pv
 guest_put g1 "$XO_BIN/sgrecord.so" /tmp/sgrecord.so
 cp "$XO_BIN/sgrecord.so" /tmp/

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: xen-cdfront outlives a backend that breaks the protocol: the device fails, the guest lives and says why
 # time: 600
+# when: full
 
 # provoke NUMBER MODE: a rogue backend for device NUMBER (tools/rogue.c); the command that provokes it ends, however.
 provoke() {
@@ -67,6 +68,6 @@ xenoptic disc new "$PWD/disc1" --type dvd+r
 xenoptic attach g1 drive=virtual:v1 bus=vcd
 guest_drive g1
 guest g1 'sg_inq /dev/sr0'
-guest g1 'rmmod xen_cdfront'
+cdfront_unload g1
 cdfront_clean g1
 guest_destroy g1

@@ -28,16 +28,16 @@ heard DISK_MEDIA_CHANGE=1
 [ "$(guest g1 'blockdev --getsize64 /dev/sr0')" = "$(stat -c %s full.iso)" ]
 note "and goes: the guest's udev has locked the door, is asked and opens it"
 xenoptic disc eject virtual:v1 || :
-wait_until 60 eval 'xenoptic list | grep -E "^virtual:v1 .*absent"'
+wait_until 60 drive_says virtual:v1 absent
 heard SDEV_MEDIA_CHANGE=1
 note "the door is locked: the guest is asked, and does not answer"
 guest g1 'pkill -9 udevd'
 xenoptic disc insert virtual:v1 "$PWD/d1"
 heard DISK_MEDIA_CHANGE=1
-guest g1 'sg_prevent /dev/sr0'
+guest g1 'eject -i on /dev/sr0' # by the kernel's own ioctl: it unlocks after others when they close the device
 not xenoptic disc eject virtual:v1
 heard DISK_EJECT_REQUEST=1
-guest g1 'sg_prevent --allow /dev/sr0'
+guest g1 'eject -i off /dev/sr0'
 
 note "both frontends burn at once"
 xenoptic disc insert virtual:v2 "$PWD/d2"
@@ -50,7 +50,8 @@ begins_with_iso d1
 begins_with_iso d2
 
 note "the module goes and comes with the device there"
-guest g1 'rmmod xen_cdfront && ! test -b /dev/sr0 && insmod /tmp/xen-cdfront.ko'
+cdfront_unload g1
+guest g1 '! test -b /dev/sr0 && insmod /tmp/xen-cdfront.ko'
 guest_drive g1
 guest g1 'sg_inq /dev/sr0 >/dev/null'
 cdfront_clean g1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: a PV guest with xen-cdfront is saved and restored: to its drive, to none, to nothing at all; no process hangs
 # time: 300
+# when: full
 
 # restore [OPTION…]: the saved guest runs again, with the device that `xenoptic attach` makes from the options.
 restore() {
