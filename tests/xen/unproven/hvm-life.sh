@@ -16,7 +16,7 @@ written() { [ "$(stat -c %s "$DISC")" -ge "$1" ]; }
 # As SG_IO of 64 KiB; what was read stays in /tmp/out.
 reads() {
 	local sum
-	sum=$(guest h1 "sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/out 2>/tmp/sg_dd; sha256sum </tmp/out")
+	sum=$(guest h1 "rm -f /tmp/out; sg_dd if=/dev/sr0 blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/out 2>/tmp/sg_dd; sha256sum </tmp/out")
 	[ "$sum" = "$ISO_SUM  -" ] || {
 		guest h1 'cat /tmp/sg_dd; ls -l /tmp/out; cmp /tmp/out /tmp/in.iso; dmesg | tail -n 10' || :
 		return 1
