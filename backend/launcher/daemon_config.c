@@ -183,42 +183,48 @@ static struct xo_drive_config *drive_section(struct xo_config *config, const cha
 	return drive;
 }
 
-/* inih has room for 49 characters of a section's name, and a drive's stable name may be longer: we look ourselves. */
+/* inih cuts the name of a section after so many characters, and a drive's stable name may be longer. */
+#define INIH_SECTION_MAX 49
+
 struct source {
 	FILE *file;
 	struct xo_config *config;
-	char section[sizeof("drive ") + XO_DRIVE_NAME_MAX + 1];
+	char section[sizeof("drive ") + XO_DRIVE_NAME_MAX +
+		     1]; /* the newest that begins its line, whole */
 };
 
 /* inih's reader: as fgets. */
 static char *read_line(char *line, int size, void *stream)
 {
 	struct source *source = stream;
-	char *text = fgets(line, size, source->file);
 	size_t length;
 
-	if (!text)
+	if (!fgets(line, size, source->file))
 		return NULL;
-	text += strspn(text, " \t");
-	if (*text == '[') {
-		length = XO_MIN(strcspn(text + 1, "]\n"), sizeof(source->section) - 1);
-		memcpy(source->section, text + 1, length);
+	if (*line == '[') {
+		length = XO_MIN(strcspn(line + 1, "]\n"), sizeof(source->section) - 1);
+		memcpy(source->section, line + 1, length);
 		source->section[length] = '\0';
 	}
 	return line;
 }
 
 /* inih's handler: 1, or 0 for an error in this line. */
-static int handle(void *priv, const char *cut_section, const char *name, const char *value)
+static int handle(void *priv, const char *section, const char *name, const char *value)
 {
 	static const char prefix[] = "drive ";
 	const struct source *source = priv;
-	const char *section = source->section;
 	struct xo_config *config = source->config;
 	int r = -ENOENT;
 
-	(void)cut_section;
-
+	if (strlen(section) == INIH_SECTION_MAX) {
+		if (strncmp(source->section, section, INIH_SECTION_MAX) != 0) {
+			xo_error("configuration: [%s…: so long a name must begin its line",
+				 section);
+			return 0;
+		}
+		section = source->section;
+	}
 	if (!strcmp(section, "xenopticd")) {
 		r = daemon_option(config, name, value);
 	} else if (!strncmp(section, prefix, sizeof(prefix) - 1)) {

@@ -137,7 +137,7 @@ static void config_good(void **state)
 					    "run-dir = /tmp/x\n\n[drive /dev/sr0]\nmode = ro\n"
 					    "allow = write-buffer\nallow = send-key\n"
 					    "[drive virtual:a]\nspeed = 4800\n"
-					    "  [drive " LONG_NAME "] ; named\npoll-ms = 7\n"),
+					    "[drive " LONG_NAME "] ; named\npoll-ms = 7\n"),
 			 0);
 	assert_string_equal(config.user, "burner");
 	assert_string_equal(config.run_dir, "/tmp/x");
@@ -161,11 +161,17 @@ static void config_good(void **state)
 static void config_bad(void **state)
 {
 	static const char *const texts[] = {
-		"[xenopticd]\nuser\n",		 "[xenopticd]\ncolour = red\n",
-		"[xenoptic]\nuser = x\n",	 "[xenopticd]\ntoolstack = maybe\n",
-		"[xenopticd]\nrun-dir = run\n",	 "[xenopticd]\nrestart-limit = -1\n",
-		"[xenopticd]\nlog = 9\n",	 "[drive sr0]\nmode = ro\n",
-		"[drive virtual:]\nmode = ro\n", "[drive /dev/sr0]\nmode = x\n",
+		"[xenopticd]\nuser\n",
+		"[xenopticd]\ncolour = red\n",
+		"[xenoptic]\nuser = x\n",
+		"[xenopticd]\ntoolstack = maybe\n",
+		"[xenopticd]\nrun-dir = run\n",
+		"[xenopticd]\nrestart-limit = -1\n",
+		"[xenopticd]\nlog = 9\n",
+		"[drive sr0]\nmode = ro\n",
+		"[drive virtual:]\nmode = ro\n",
+		"[drive /dev/sr0]\nmode = x\n",
+		" [drive " LONG_NAME "]\nmode = ro\n",
 	};
 	struct xo_config config;
 
