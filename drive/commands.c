@@ -277,8 +277,7 @@ static void medium_is(struct xo_drive *drive, bool present)
 {
 	struct xo_drive_link *holder = xo_links_find(drive, drive->lease.holder);
 
-	drive->medium = present;
-	xo_control_due(drive, XO_DUE_MEDIUM);
+	xo_drive_set_medium(drive, present);
 	if (holder && drive->lease.state == XO_LEASE_HELD)
 		xo_links_notice(holder,
 				present ? XO_NOTICE_MEDIUM_CHANGED : XO_NOTICE_MEDIUM_REMOVED);
@@ -298,10 +297,14 @@ static void insert_finish(struct xo_drive *drive, struct xo_control_job *job)
 							 : strerrordesc_np(-job->result));
 	} else {
 		drive->wait_for_disc = false;
-		if (!get_flag(job->arguments, "again"))
+		if (!get_flag(job->arguments, "again")) {
 			medium_is(drive, true);
-		else
+		} else {
+			/* The predecessor may have died before it told. */
 			drive->medium = xo_burner_medium_present(drive->bottom);
+			drive->tray_open = !drive->medium;
+			xo_control_due(drive, XO_DUE_TRAY);
+		}
 		xo_control_reply(drive, job->id, NULL, -1);
 	}
 }

@@ -126,7 +126,7 @@ static void run_job(void *priv, void *what)
 	}
 }
 
-static void set_medium(struct xo_drive *drive, int medium)
+void xo_drive_set_medium(struct xo_drive *drive, int medium)
 {
 	if (drive->medium == medium)
 		return;
@@ -150,7 +150,7 @@ static void take_event(struct xo_drive *drive)
 		return;
 	if (holder && notices[drive->event & 15])
 		xo_links_notice(holder, notices[drive->event & 15]);
-	set_medium(drive, drive->event_present);
+	xo_drive_set_medium(drive, drive->event_present);
 }
 
 /* What the burner said while the job ran. */
@@ -167,7 +167,7 @@ static void take_from_burner(struct xo_drive *drive)
 	}
 	if (drive->tray_moved) {
 		drive->tray_moved = false;
-		set_medium(drive, xo_burner_medium_present(drive->bottom));
+		xo_drive_set_medium(drive, xo_burner_medium_present(drive->bottom));
 		xo_control_due(drive, XO_DUE_TRAY);
 	}
 }
@@ -177,7 +177,7 @@ static void take_from_device(struct xo_drive *drive)
 	if (drive->gone || !xo_passthrough_gone(drive->bottom))
 		return;
 	drive->gone = true;
-	set_medium(drive, 0);
+	xo_drive_set_medium(drive, 0);
 	xo_links_notice_all(drive, XO_NOTICE_DRIVE_GONE);
 	xo_control_due(drive, XO_DUE_GONE);
 }

@@ -178,6 +178,8 @@ void xo_drive_unqueue(struct xo_drive *drive, struct xo_job *job);
 struct xo_job *xo_drive_active(const struct xo_drive *drive);
 /* Ends the process when nothing runs any more. */
 void xo_drive_end(struct xo_drive *drive);
+/* 1: there is one, 0: none, or none that can be reached. Tells the launcher of a change. */
+void xo_drive_set_medium(struct xo_drive *drive, int medium);
 
 /* stack.c */
 int xo_stack_new(struct xo_drive *drive);

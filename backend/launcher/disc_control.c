@@ -31,12 +31,29 @@ static void order_free(struct disc_order *order)
 	free(order);
 }
 
+/* The link that has the lease; 0: none. */
+static json_int_t holder(const struct xo_drive *drive)
+{
+	return json_integer_value(json_object_get(drive->lease, "link"));
+}
+
 static void order_reply(struct disc_order *order, const json_t *data, const char *error_class,
 			const char *error)
 {
 	if (order->reply)
 		order->reply(order->priv, data, error_class, error, NULL, 0);
 	order_free(order);
+}
+
+/* The process has answered, or died: the next. */
+static void order_done(struct disc_order *order, const json_t *data, const char *error_class,
+		       const char *error)
+{
+	struct xo_drive *drive = order->drive;
+
+	drive->ordering = false;
+	order_reply(order, data, error_class, error);
+	xo_drive_run_orders(drive);
 }
 
 static void inserted(void *priv, const json_t *data, const char *error_class, const char *error,
@@ -58,7 +75,7 @@ static void inserted(void *priv, const json_t *data, const char *error_class, co
 		xo_warning("drive %s: disc %s not inserted: %s", drive->name, order->disc.path,
 			   error);
 	}
-	order_reply(order, data, error_class, error);
+	order_done(order, data, error_class, error);
 }
 
 static int send_disc(struct xo_drive *drive, const struct xo_tray_disc *disc, bool again,
@@ -132,14 +149,14 @@ static void ejected(void *priv, const json_t *data, const char *error_class, con
 
 	(void)fds;
 	(void)count;
-	if (drive->is_virtual && (data || !strcmp(error_class, XO_DRIVE_ERROR_BUSY)))
-		drive->eject_asked = !data;
+	if (!data && drive->is_virtual && !strcmp(error_class, XO_DRIVE_ERROR_BUSY))
+		drive->eject_asked = holder(drive);
 	if (data && drive->is_virtual) {
 		xo_drive_unkeep(drive);
 		xo_tray_disc_fini(&drive->disc);
 		xo_tray_write(state_dir(drive), xo_drive_short_name(drive), NULL, false);
 	}
-	order_reply(order, data, error_class, error);
+	order_done(order, data, error_class, error);
 }
 
 /* Nobody uses the drive: only the record changes. */
@@ -178,12 +195,15 @@ static void order_run(struct disc_order *order)
 				      order);
 	if (r)
 		order_reply(order, NULL, "GenericError", strerror(-r));
+	else
+		drive->ordering = true;
 }
 
 void xo_drive_run_orders(struct xo_drive *drive)
 {
-	/* Not while it is being opened or closed, and not when its process is being replaced. */
-	while (!STAILQ_EMPTY(&drive->orders) &&
+	/* One after the other: what the next finds in the tray is what the last has left there. Not while the drive is
+	 * being opened or closed, and not when its process is being replaced. */
+	while (!STAILQ_EMPTY(&drive->orders) && !drive->ordering &&
 	       (drive->state == XO_DRIVE_OFF ||
 		(drive->state == XO_DRIVE_RUNNING && drive->worker->pid > 0))) {
 		struct disc_order *order = STAILQ_FIRST(&drive->orders);
@@ -216,12 +236,12 @@ static struct disc_order *order_new(struct xo_drive *drive, xo_worker_reply *rep
 	return order;
 }
 
-/* The guest has opened the tray on request: now the disc that somebody wanted out is taken. */
 void xo_drive_tray_opened(struct xo_drive *drive)
 {
-	struct disc_order *order = drive->eject_asked ? order_new(drive, NULL, NULL) : NULL;
+	bool asked = drive->eject_asked && drive->eject_asked == holder(drive);
+	struct disc_order *order = asked ? order_new(drive, NULL, NULL) : NULL;
 
-	drive->eject_asked = false;
+	drive->eject_asked = 0;
 	if (!order)
 		return;
 	STAILQ_INSERT_TAIL(&drive->orders, order, entry);

@@ -507,7 +507,7 @@ static json_t *worker_save(const struct xo_worker *worker)
 
 	LIST_FOREACH (attachment, &drive->links, entry)
 		json_array_append_new(links, xo_attachment_save(attachment));
-	return json_pack("{s:I,s:I,s:b,s:o,s:O?}", "max-transfer",
+	return json_pack("{s:I,s:I,s:I,s:o,s:O?}", "max-transfer",
 			 (json_int_t)drive->device.max_transfer, "max-segments",
 			 (json_int_t)drive->device.max_segments, "eject-asked", drive->eject_asked,
 			 "links", links, "lease", drive->lease);
@@ -539,7 +539,7 @@ static int adopt_medium(struct xo_drive *drive, const json_t *config)
 		drive->unplugged = fd < 0 ? XO_DRIVE_AWAY : XO_DRIVE_PLUGGED;
 		return 0;
 	}
-	drive->eject_asked = json_is_true(json_object_get(config, "eject-asked"));
+	drive->eject_asked = json_integer_value(json_object_get(config, "eject-asked"));
 	if (fd >= 0 && drive->disc.path) {
 		close(drive->disc.sectors_fd);
 		drive->disc.sectors_fd = fd;

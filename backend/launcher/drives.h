@@ -61,9 +61,10 @@ struct xo_drive {
 	struct xo_worker *worker;
 	struct xo_optical_device device;
 	struct xo_tray_disc disc;
-	bool eject_asked; /* the guest was, and has not opened the tray yet */
+	json_int_t eject_asked; /* the link whose guest was asked to open the tray; 0: none */
 	LIST_HEAD(, xo_attachment) links;
 	STAILQ_HEAD(, disc_order) orders; /* disc_control.c */
+	bool ordering; /* the process has one of them */
 	uv_timer_t *timer; /* tries to open it again, or waits for who comes back */
 	bool lingering; /* somebody is about to attach again: not closed before the timer */
 	uint64_t opening_since; /* ns */

@@ -36,8 +36,10 @@ const char *xo_drive_short_name(const struct xo_drive *drive);
 
 /* Discs that wait to be inserted or ejected, as far as that can be done now. */
 void xo_drive_run_orders(struct xo_drive *drive);
-void xo_drive_tray_opened(struct xo_drive *drive);
 void xo_drive_drop_orders(struct xo_drive *drive);
+
+/* A guest has opened the tray. If it was asked to, the disc that somebody wanted out is taken. */
+void xo_drive_tray_opened(struct xo_drive *drive);
 
 /* Sends "insert" with the disc that is open. */
 int xo_drive_insert_disc(struct xo_drive *drive, bool again);

@@ -754,6 +754,117 @@ def control_socket_is_strict(daemon):
     check(os.stat(daemon.socket).st_mode & 0o777 == 0o600, "mode of the socket")
 
 
+PREVENT, ALLOW = b"\x1e\0\0\0\1\0", b"\x1e\0\0\0\0\0"
+OPEN, LOAD = b"\x1b\0\0\0\2\0", b"\x1b\0\0\0\3\0"
+
+
+def image(name):
+    path = f"{DIR}/{name}.iso"
+    with open(path, "wb") as f:
+        f.truncate(64 * 2048)
+    return path
+
+
+def orders(daemon, *commands):
+    """Sent at once, by one client; the answers in their order."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(daemon.socket)
+        s.settimeout(PATIENCE)
+        s.sendall("".join(json.dumps({"execute": c, "arguments": a}) + "\n" for c, a in commands).encode())
+        f = s.makefile("r")
+        return [json.loads(f.readline()) for _ in commands]
+
+
+def all_done(answers):
+    return all("return" in answer for answer in answers)
+
+
+def discs_are_taken_and_given_in_order(daemon):
+    guest = Guest(daemon)
+    guest.frontend.connect()
+    a, b = image("a"), image("b")
+    put = [("insert", {"drive": guest.drive, "disc": disc}) for disc in (a, b)]
+    take = ("eject", {"drive": guest.drive})
+    check(all_done(answers := orders(daemon, put[0], take, put[1], take)), answers)
+    guest.destroy()
+
+
+def asked_to_open(guest, disc):
+    """It has this disc behind a locked door, and the host wants it out."""
+    guest.daemon.control("insert", drive=guest.drive, disc=disc)
+    for _ in range(3):  # what a new guest and a new disc have to be told
+        guest.frontend.command()
+    check(guest.frontend.command() == (0, 0), "the disc is not ready")
+    check(guest.frontend.command(PREVENT) == (0, 0), "PREVENT")
+    (answer,) = orders(guest.daemon, ("eject", {"drive": guest.drive}))
+    check(answer.get("error", {}).get("class") == "Busy", answer)
+
+
+def takes(guest, disc):
+    """The tray is empty, or is going to be: the disc on its way out is waited for."""
+    answer = {}
+
+    def look():
+        nonlocal answer
+        (answer,) = orders(guest.daemon, ("insert", {"drive": guest.drive, "disc": disc}))
+        return "return" in answer
+
+    Daemon.wait(look, lambda: answer)
+
+
+def opens(guest):
+    check(guest.frontend.command(ALLOW) == (0, 0), "ALLOW")
+    check(guest.frontend.command(OPEN) == (0, 0), "START STOP UNIT")
+
+
+def disc_comes_out_when_the_guest_opens(daemon):
+    guest = Guest(daemon)
+    guest.frontend.connect()
+    asked_to_open(guest, image("a"))
+    opens(guest)
+    takes(guest, image("b"))
+    daemon.control("eject", drive=guest.drive)
+    guest.destroy()
+
+
+def wish_is_for_the_guest_that_was_asked(daemon):
+    """Another guest's tray is its own."""
+    first = Guest(daemon)
+    first.frontend.connect()
+    disc = image("a")
+    asked_to_open(first, disc)
+    detach(first, "--force").wait()
+    second = Guest(daemon, drive=first.drive)
+    second.frontend.connect()
+    for _ in range(4):
+        second.frontend.command()
+    check(second.frontend.command() == (0, 0), "the second guest has not the disc")
+    opens(second)
+    (answer,) = orders(daemon, ("insert", {"drive": second.drive, "disc": image("b")}))
+    check("error" in answer, answer)
+    check(second.frontend.command(LOAD) == (0, 0), "START STOP UNIT")
+    daemon.control("eject", drive=second.drive)
+    first.destroy()
+    second.destroy()
+
+
+def opened_tray_is_told_by_the_successor():
+    """The drive process dies when the tray is open and the launcher has not heard of it."""
+    died = 0
+    for point in ("drive.result", "drive.done"):
+        for number in (6, 7):  # ALLOW, START STOP UNIT
+            daemon = Daemon(environment={"XENOPTIC_KILL": f"{point}={number}"}).ready()
+            guest = Guest(daemon)
+            guest.frontend.connect()
+            asked_to_open(guest, image("a"))
+            opens(guest)
+            takes(guest, image("b"))
+            died += daemon.workers()[guest.disk]["starts"] - 1
+            guest.destroy()
+            daemon.stop()
+    check(died == 4, f"died {died} times")
+
+
 # Cases that share a daemon, then those that bring their own.
 SHARED = [
     connects_serves_and_detaches,
@@ -774,6 +885,9 @@ SHARED = [
     keeper_is_strict,
     quotas_are_survived,
     control_socket_is_strict,
+    discs_are_taken_and_given_in_order,
+    disc_comes_out_when_the_guest_opens,
+    wish_is_for_the_guest_that_was_asked,
 ]
 OWN = [
     trespassers_die,
@@ -781,6 +895,7 @@ OWN = [
     workers_survive_the_launcher,
     workers_die_with_the_launcher,
     keeper_is_replaced,
+    opened_tray_is_told_by_the_successor,
     launcher_dies_at_every_point_of_a_connection,
 ]
 
