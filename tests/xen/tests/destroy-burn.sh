@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: xl destroy in mid-burn: no zombie, no node, the drive unlocked and burning for the next guest
+# shows: xl destroy in mid-burn: no zombie, no node, the drive free and burning for the next guest
 # time: 500
 
 tgt_drive 1
