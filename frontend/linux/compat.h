@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What older kernels have otherwise. xen-cdfront.c is written for the current
- * one and does not include this: Kbuild puts it before it.
+ * What older kernels have otherwise. xen-cdfront is written for the current
+ * one and does not include this: Kbuild puts it before its files.
  */
 #ifndef CDFRONT_COMPAT_H
 #define CDFRONT_COMPAT_H

@@ -2,9 +2,11 @@
 # The Linux frontend is built by Kbuild: by DKMS from what is installed here, or by hand with
 #	make -C /lib/modules/$(uname -r)/build M=$PWD/frontend/linux modules
 cdfrontdir = $(prefix)/src/xenoptic-cdfront-$(VERSION)
-cdfront_DATA = frontend/linux/Kbuild frontend/linux/compat.h frontend/linux/xen-cdfront.c
+cdfront_DATA = \
+	frontend/linux/Kbuild frontend/linux/compat.h frontend/linux/cdfront.h frontend/linux/cdfront-requests.c \
+	frontend/linux/cdfront-xenbus.c
 nodist_cdfront_DATA = frontend/linux/dkms.conf.out
-EXTRA_DIST += frontend/linux/Kbuild frontend/linux/compat.h frontend/linux/xen-cdfront.c frontend/linux/dkms.conf
+EXTRA_DIST += $(cdfront_DATA) frontend/linux/dkms.conf
 CLEANFILES += frontend/linux/dkms.conf.out
 
 frontend/linux/dkms.conf.out: $(srcdir)/frontend/linux/dkms.conf

@@ -109,8 +109,9 @@ def kernel_module(into, work):
         return
     folder = work / "cdfront"
     folder.mkdir(exist_ok=True)
-    for name in ("Kbuild", "compat.h", "xen-cdfront.c"):
-        shutil.copy(TOP / "frontend" / "linux" / name, folder)
+    for source in (TOP / "frontend" / "linux").iterdir():
+        if source.name == "Kbuild" or source.suffix in (".c", ".h"):
+            shutil.copy(source, folder)
     made = subprocess.run(
         ["make", "-s", "-C", headers[-1], "M=%s" % folder, "modules"], capture_output=True, text=True
     )

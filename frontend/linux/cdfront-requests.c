@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the SCSI mid-layer asks: requests on the ring, their pages, responses, error handling. */
+#include "cdfront.h"
+
+/* A drive that reads a damaged disc may need five minutes until it gives up. */
+static unsigned int eh_timeout = 360;
+module_param(eh_timeout, uint, 0644);
+MODULE_PARM_DESC(eh_timeout, "Seconds that the backend has for an abort or reset");
+
+/* --- the pool --- */
+
+static struct cdfront_page *cdfront_page_new(struct cdfront *info)
+{
+	struct cdfront_page *p = kzalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN);
+	int gref;
+
+	if (!p)
+		return NULL;
+	p->page = alloc_page(GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
+	if (!p->page)
+		goto free;
+	gref = gnttab_grant_foreign_access(info->dev->otherend_id, xen_page_to_gfn(p->page), 0);
+	if (gref < 0)
+		goto free_page;
+	p->gref = gref;
+	p->epoch = info->epoch;
+	info->pool_pages++;
+	return p;
+
+free_page:
+	__free_page(p->page);
+free:
+	kfree(p);
+	return NULL;
+}
+
+void cdfront_page_free(struct cdfront_page *p)
+{
+	gnttab_end_foreign_access(p->gref, p->page);
+	kfree(p);
+}
+
+static struct cdfront_page *cdfront_page_get(struct cdfront *info)
+{
+	struct cdfront_page *p;
+
+	lockdep_assert_held(&info->lock);
+	p = list_first_entry_or_null(&info->pool, struct cdfront_page, list);
+	if (p) {
+		list_del(&p->list);
+		info->pool_free--;
+		return p;
+	}
+	return info->pool_pages < CDFRONT_POOL_PAGES ? cdfront_page_new(info) : NULL;
+}
+
+static void cdfront_page_put(struct cdfront *info, struct cdfront_page *p)
+{
+	lockdep_assert_held(&info->lock);
+	if (p->epoch != info->epoch) {
+		cdfront_page_free(p);
+		return;
+	}
+	/* The one used last is used first: those behind it can go when there is time. */
+	list_add(&p->list, &info->pool);
+	info->pool_free++;
+}
+
+/* The page that was not used for longest, if the pool has been idle; *again: look later. */
+static struct cdfront_page *cdfront_idle_page(struct cdfront *info, bool *again)
+{
+	struct cdfront_page *p = NULL;
+
+	spin_lock_irq(&info->lock);
+	*again = info->pool_free > CDFRONT_POOL_IDLE;
+	if (*again && time_after_eq(jiffies, info->pool_used + CDFRONT_SHRINK_AFTER)) {
+		p = list_last_entry(&info->pool, struct cdfront_page, list);
+		list_del(&p->list);
+		info->pool_free--;
+	}
+	spin_unlock_irq(&info->lock);
+	return p;
+}
+
+void cdfront_shrink(struct work_struct *work)
+{
+	struct cdfront *info = container_of(to_delayed_work(work), struct cdfront, shrink);
+	struct cdfront_page *p;
+	bool again, ended = true;
+
+	while (ended && (p = cdfront_idle_page(info, &again))) {
+		/* It cannot be ended while the backend has it mapped. */
+		ended = gnttab_try_end_foreign_access(p->gref);
+		spin_lock_irq(&info->lock);
+		if (ended)
+			info->pool_pages--;
+		else
+			cdfront_page_put(info, p);
+		spin_unlock_irq(&info->lock);
+		if (ended) {
+			__free_page(p->page);
+			kfree(p);
+		}
+	}
+	if (again)
+		queue_delayed_work(system_freezable_wq, &info->shrink, CDFRONT_SHRINK_AFTER);
+}
+
+/* --- requests --- */
+
+static int cdfront_id_get(struct cdfront *info, enum cdfront_kind kind)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&info->lock);
+	/* There are no more ids than entries of the ring: it has room for what has an id. */
+	for (i = 0; i < info->ids; i++) {
+		struct cdfront_shadow *shadow = &info->shadows[i];
+
+		if (shadow->kind != CDFRONT_FREE)
+			continue;
+		memset(shadow, 0, sizeof(*shadow));
+		INIT_LIST_HEAD(&shadow->pages);
+		shadow->kind = kind;
+		return i;
+	}
+	return -EBUSY;
+}
+
+void cdfront_id_put(struct cdfront *info, unsigned int id)
+{
+	struct cdfront_shadow *shadow = &info->shadows[id];
+	struct cdfront_page *p, *n;
+
+	lockdep_assert_held(&info->lock);
+	list_for_each_entry_safe(p, n, &shadow->pages, list) {
+		list_del(&p->list);
+		cdfront_page_put(info, p);
+	}
+	if (shadow->list)
+		cdfront_page_put(info, shadow->list);
+	shadow->list = NULL;
+	shadow->sc = NULL;
+	shadow->kind = CDFRONT_FREE;
+	info->pool_used = jiffies;
+	if (info->pool_free > CDFRONT_POOL_IDLE)
+		queue_delayed_work(system_freezable_wq, &info->shrink, CDFRONT_SHRINK_AFTER);
+}
+
+/* Copies between the command's pages and the pool's. */
+static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool to_pool)
+{
+	struct cdfront_page *p = list_first_entry(&shadow->pages, struct cdfront_page, list);
+	struct scsi_cmnd *sc = shadow->sc;
+	struct sg_mapping_iter miter;
+	unsigned int offset = 0;
+
+	sg_miter_start(&miter, scsi_sglist(sc), scsi_sg_count(sc),
+		       SG_MITER_ATOMIC | (to_pool ? SG_MITER_FROM_SG : SG_MITER_TO_SG));
+	while (bytes && sg_miter_next(&miter)) {
+		unsigned int left = min_t(size_t, miter.length, bytes);
+		void *at = miter.addr;
+
+		miter.consumed = left;
+		bytes -= left;
+		while (left) {
+			unsigned int part = min_t(unsigned int, left, XEN_PAGE_SIZE - offset);
+			void *pool = page_address(p->page) + offset;
+
+			memcpy(to_pool ? pool : at, to_pool ? at : pool, part);
+			at += part;
+			left -= part;
+			offset += part;
+			if (offset == XEN_PAGE_SIZE) {
+				p = list_next_entry(p, list);
+				offset = 0;
+			}
+		}
+	}
+	sg_miter_stop(&miter);
+}
+
+static void cdfront_fill_segments(struct cdfront_shadow *shadow,
+				  struct scsiif_request_segment *seg)
+{
+	struct cdfront_page *p;
+	unsigned int left = shadow->length;
+
+	list_for_each_entry(p, &shadow->pages, list) {
+		seg->gref = p->gref;
+		seg->offset = 0;
+		seg->length = min_t(unsigned int, left, XEN_PAGE_SIZE);
+		left -= seg->length;
+		seg++;
+	}
+}
+
+/* Pages for the data and, with many segments, for the list of them. */
+static int cdfront_get_pages(struct cdfront *info, struct cdfront_shadow *shadow)
+{
+	unsigned int pages, i;
+
+	shadow->length = scsi_bufflen(shadow->sc);
+	/* More than a backend takes that came after another; its own limits were told since. */
+	if (shadow->length > info->max_bytes)
+		return -EINVAL;
+	pages = DIV_ROUND_UP(shadow->length, XEN_PAGE_SIZE);
+	for (i = 0; i < pages; i++) {
+		struct cdfront_page *p = cdfront_page_get(info);
+
+		if (!p)
+			return -EBUSY;
+		list_add_tail(&p->list, &shadow->pages);
+	}
+	if (pages <= VSCSIIF_SG_TABLESIZE)
+		return 0;
+	shadow->list = cdfront_page_get(info);
+	return shadow->list ? 0 : -EBUSY;
+}
+
+static void cdfront_fill_data(struct cdfront_shadow *shadow, struct vscsiif_request *req)
+{
+	unsigned int pages = DIV_ROUND_UP(shadow->length, XEN_PAGE_SIZE);
+
+	if (!pages)
+		return;
+	if (shadow->sc->sc_data_direction == DMA_TO_DEVICE)
+		cdfront_copy(shadow, shadow->length, true);
+	if (!shadow->list) {
+		cdfront_fill_segments(shadow, req->seg);
+		req->nr_segments = pages;
+		return;
+	}
+	cdfront_fill_segments(shadow, page_address(shadow->list->page));
+	req->seg[0].gref = shadow->list->gref;
+	req->seg[0].offset = 0;
+	req->seg[0].length = pages * sizeof(struct scsiif_request_segment);
+	req->nr_segments = VSCSIIF_SG_GRANT | 1;
+}
+
+static void cdfront_push(struct cdfront *info, const struct vscsiif_request *req)
+{
+	int notify;
+
+	lockdep_assert_held(&info->lock);
+	*RING_GET_REQUEST(&info->ring, info->ring.req_prod_pvt) = *req;
+	info->ring.req_prod_pvt++;
+	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&info->ring, notify);
+	if (notify)
+		notify_remote_via_irq(info->irq);
+}
+
+static void cdfront_address(const struct scsi_device *sdev, struct vscsiif_request *req)
+{
+	req->channel = sdev->channel;
+	req->id = sdev->id;
+	req->lun = sdev->lun;
+}
+
+/*
+ * After a restore or migration the medium, and the drive, may be another (SPC-4
+ * 5.14: a unit attention condition). The commands of MMC-6 4.1.6.1 that do not
+ * report it pass.
+ */
+static bool cdfront_attention(struct cdfront *info, struct scsi_cmnd *sc)
+{
+	lockdep_assert_held(&info->lock);
+	switch (sc->cmnd[0]) {
+	case INQUIRY:
+	case REQUEST_SENSE:
+	case REPORT_LUNS:
+	case CDFRONT_GET_CONFIGURATION:
+	case CDFRONT_GET_EVENT_STATUS:
+		return false;
+	}
+	if (!info->attention)
+		return false;
+	info->attention = false;
+	scsi_build_sense(sc, 0, UNIT_ATTENTION, 0x28, 0);
+	return true;
+}
+
+/* An id and pages. 0, 1: it ends as it is, -EBUSY: later. */
+static int cdfront_prepare(struct cdfront *info, struct scsi_cmnd *sc)
+{
+	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
+	int id, err;
+
+	lockdep_assert_held(&info->lock);
+	if (info->state == CDFRONT_WAITING)
+		return -EBUSY;
+	if (info->state != CDFRONT_CONNECTED) {
+		sc->result = DID_NO_CONNECT << 16;
+		return 1;
+	}
+	if (cdfront_attention(info, sc))
+		return 1;
+	id = cdfront_id_get(info, CDFRONT_PREPARING);
+	if (id < 0)
+		return id;
+	info->shadows[id].sc = sc;
+	err = cdfront_get_pages(info, &info->shadows[id]);
+	if (err) {
+		cdfront_id_put(info, id);
+		if (err == -EBUSY)
+			return err;
+		sc->result = DID_ERROR << 16;
+		return 1;
+	}
+	cmd->id = id + 1;
+	return 0;
+}
+
+static enum scsi_qc_status cdfront_queuecommand(struct Scsi_Host *host, struct scsi_cmnd *sc)
+{
+	struct cdfront *info = shost_priv(host);
+	struct vscsiif_request req = { .act = VSCSIIF_ACT_SCSI_CDB };
+	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
+	struct cdfront_shadow *shadow;
+	unsigned long flags;
+	unsigned int epoch;
+	int err;
+
+	cmd->id = 0;
+	spin_lock_irqsave(&info->lock, flags);
+	err = cdfront_prepare(info, sc);
+	epoch = info->epoch;
+	spin_unlock_irqrestore(&info->lock, flags);
+	if (err)
+		goto out;
+	shadow = &info->shadows[cmd->id - 1];
+	req.rqid = cmd->id - 1;
+	req.cmd_len = min_t(unsigned int, sc->cmd_len, VSCSIIF_MAX_COMMAND_SIZE);
+	memcpy(req.cmnd, sc->cmnd, req.cmd_len);
+	req.sc_data_direction = sc->sc_data_direction;
+	req.timeout_per_command = min_t(unsigned int, scsi_cmd_to_rq(sc)->timeout / HZ, U16_MAX);
+	cdfront_address(sc->device, &req);
+	cdfront_fill_data(shadow, &req);
+
+	spin_lock_irqsave(&info->lock, flags);
+	if (info->state == CDFRONT_CONNECTED && info->epoch == epoch) {
+		shadow->kind = CDFRONT_COMMAND;
+		cdfront_push(info, &req);
+	} else {
+		/* It went while the data were copied. */
+		cdfront_id_put(info, cmd->id - 1);
+		cmd->id = 0;
+		err = -EBUSY;
+	}
+	spin_unlock_irqrestore(&info->lock, flags);
+out:
+	if (err == -EBUSY)
+		return SCSI_MLQUEUE_HOST_BUSY;
+	if (err)
+		scsi_done(sc);
+	return 0;
+}
+
+/* --- responses --- */
+
+void cdfront_end_all(struct cdfront *info, enum cdfront_state state, int result)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&info->lock);
+	info->state = state;
+	for (i = 0; i < CDFRONT_MAX_IDS; i++) {
+		struct cdfront_shadow *shadow = &info->shadows[i];
+		struct scsi_cmnd *sc = shadow->sc;
+
+		if (shadow->kind == CDFRONT_MANAGEMENT && shadow->abandoned) {
+			shadow->kind = CDFRONT_LOST;
+		} else if (shadow->kind == CDFRONT_MANAGEMENT && !shadow->done) {
+			shadow->result = FAILED;
+			shadow->done = true;
+		}
+		if (shadow->kind != CDFRONT_COMMAND)
+			continue;
+		shadow->kind = CDFRONT_LOST;
+		shadow->sc = NULL;
+		((struct cdfront_cmd *)scsi_cmd_priv(sc))->id = 0;
+		sc->result = result << 16;
+		scsi_done(sc);
+	}
+	wake_up_all(&info->wait);
+}
+
+static void cdfront_break(struct cdfront *info, const char *why)
+{
+	lockdep_assert_held(&info->lock);
+	if (info->state != CDFRONT_CONNECTED)
+		return;
+	info->why = why;
+	dev_alert(&info->dev->dev, "the backend %s; the drive is switched off\n", why);
+	cdfront_end_all(info, CDFRONT_BROKEN, DID_NO_CONNECT);
+	cdfront_queue_work(info);
+}
+
+static int cdfront_result(u32 rslt)
+{
+	unsigned int host = XEN_VSCSIIF_RSLT_HOST(rslt);
+
+	/* The numbers are those of the mid-layer up to the ones that it still has. */
+	if (host > DID_SOFT_ERROR)
+		host = host == XEN_VSCSIIF_RSLT_HOST_REQUEUE ? DID_REQUEUE : DID_ERROR;
+	return host << 16 | XEN_VSCSIIF_RSLT_STATUS(rslt);
+}
+
+/* The lock is released while data are copied and the mid-layer is told. */
+static void cdfront_end_command(struct cdfront *info, unsigned int id,
+				const struct vscsiif_response *rsp)
+	__releases(&info->lock) __acquires(&info->lock)
+{
+	struct cdfront_shadow *shadow = &info->shadows[id];
+	struct scsi_cmnd *sc = shadow->sc;
+	unsigned int residual = min_t(unsigned int, rsp->residual_len, shadow->length);
+	unsigned int sense = min3((unsigned int)rsp->sense_len,
+				  (unsigned int)VSCSIIF_SENSE_BUFFERSIZE,
+				  (unsigned int)SCSI_SENSE_BUFFERSIZE);
+
+	shadow->kind = CDFRONT_ENDING;
+	spin_unlock_irq(&info->lock);
+	if (sc->sc_data_direction == DMA_FROM_DEVICE && shadow->length > residual)
+		cdfront_copy(shadow, shadow->length - residual, false);
+	sc->result = cdfront_result(rsp->rslt);
+	scsi_set_resid(sc, residual);
+	memcpy(sc->sense_buffer, rsp->sense_buffer, sense);
+	spin_lock_irq(&info->lock);
+	((struct cdfront_cmd *)scsi_cmd_priv(sc))->id = 0;
+	cdfront_id_put(info, id);
+	spin_unlock_irq(&info->lock);
+	scsi_done(sc);
+	spin_lock_irq(&info->lock);
+}
+
+/* One response, copied from the ring. False: it cannot be. */
+static bool cdfront_take(struct cdfront *info, const struct vscsiif_response *rsp)
+{
+	unsigned int id = rsp->rqid;
+	struct cdfront_shadow *shadow;
+
+	if (id >= info->ids)
+		return false;
+	shadow = &info->shadows[id];
+	if (shadow->kind == CDFRONT_COMMAND) {
+		cdfront_end_command(info, id, rsp);
+		return true;
+	}
+	if (shadow->kind != CDFRONT_MANAGEMENT || shadow->done)
+		return false;
+	if (shadow->abandoned) {
+		cdfront_id_put(info, id);
+		return true;
+	}
+	shadow->result = rsp->rslt == XEN_VSCSIIF_RSLT_RESET_SUCCESS ? SUCCESS : FAILED;
+	shadow->done = true;
+	wake_up_all(&info->wait);
+	return true;
+}
+
+/* What is in the ring up to its producer index; whether there was anything. */
+static bool cdfront_batch(struct cdfront *info)
+{
+	RING_IDX rp = READ_ONCE(info->ring.sring->rsp_prod);
+	struct vscsiif_response rsp;
+	bool any = false;
+
+	virt_rmb();	/* responses are not read before their producer index */
+	if (RING_RESPONSE_PROD_OVERFLOW(&info->ring, rp)) {
+		cdfront_break(info, "answered more requests than there were");
+		return false;
+	}
+	while (info->state == CDFRONT_CONNECTED && info->ring.rsp_cons != rp) {
+		RING_COPY_RESPONSE(&info->ring, info->ring.rsp_cons, &rsp);
+		info->ring.rsp_cons++;
+		any = true;
+		if (!cdfront_take(info, &rsp))
+			cdfront_break(info, "answered a request that was not made");
+	}
+	return any;
+}
+
+static bool cdfront_responses(struct cdfront *info)
+{
+	unsigned int empty = 0;
+	bool any = false;
+	int more = 0;
+
+	do {
+		/* An honest backend's index says more only where there is. */
+		if (cdfront_batch(info)) {
+			any = true;
+			empty = 0;
+		} else if (empty++ > CDFRONT_MAX_IDS) {
+			cdfront_break(info, "moves its index to and fro");
+			break;
+		}
+		if (info->state != CDFRONT_CONNECTED)
+			break;
+		RING_FINAL_CHECK_FOR_RESPONSES(&info->ring, more);
+	} while (more);
+	return any;
+}
+
+irqreturn_t cdfront_irq(int irq, void *arg)
+{
+	struct cdfront *info = arg;
+	unsigned int eoi = XEN_EOI_FLAG_SPURIOUS;
+	bool broken;
+
+	spin_lock_irq(&info->lock);
+	if (info->state == CDFRONT_CONNECTED && cdfront_responses(info))
+		eoi = 0;
+	broken = info->state == CDFRONT_BROKEN;
+	spin_unlock_irq(&info->lock);
+	/* No EOI: the channel of a rogue backend stays masked. */
+	if (!broken)
+		xen_irq_lateeoi(irq, eoi);
+	return IRQ_HANDLED;
+}
+
+/* --- error handling --- */
+
+/* Sends ABORT or RESET. Its id, -ENOENT: the command has ended, -EIO: there is nobody to ask. */
+static int cdfront_send_management(struct cdfront *info, struct scsi_cmnd *sc, u8 act)
+{
+	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
+	struct vscsiif_request req = { .act = act };
+	int id;
+
+	lockdep_assert_held(&info->lock);
+	if (act == VSCSIIF_ACT_SCSI_ABORT && !cmd->id)
+		return -ENOENT;
+	if (info->state != CDFRONT_CONNECTED)
+		return -EIO;
+	id = cdfront_id_get(info, CDFRONT_MANAGEMENT);
+	if (id < 0)
+		return -EIO;
+	req.rqid = id;
+	req.ref_rqid = cmd->id ? cmd->id - 1 : 0;
+	req.sc_data_direction = DMA_NONE;
+	cdfront_address(sc->device, &req);
+	cdfront_push(info, &req);
+	return id;
+}
+
+/* What came of it; the commands that were to end have. */
+static int cdfront_end_management(struct cdfront *info, struct scsi_cmnd *sc, unsigned int id)
+{
+	struct cdfront_shadow *shadow = &info->shadows[id];
+	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
+	int result = FAILED;
+
+	lockdep_assert_held(&info->lock);
+	if (shadow->done) {
+		result = shadow->result;
+		cdfront_id_put(info, id);
+	} else {
+		shadow->abandoned = true;
+	}
+	/*
+	 * A command's own response comes before that to its ABORT or RESET: the
+	 * mid-layer uses its pages for something else now.
+	 */
+	if (result == SUCCESS && cmd->id && info->shadows[cmd->id - 1].kind == CDFRONT_COMMAND)
+		cdfront_break(info, "answered an abort before the command");
+	return result;
+}
+
+static int cdfront_manage(struct scsi_cmnd *sc, u8 act)
+{
+	struct cdfront *info = shost_priv(sc->device->host);
+	unsigned int irq;
+	int id, result;
+
+	spin_lock_irq(&info->lock);
+	irq = info->irq;
+	id = cdfront_send_management(info, sc, act);
+	spin_unlock_irq(&info->lock);
+	result = id == -ENOENT ? SUCCESS : FAILED;
+	if (id >= 0) {
+		wait_event_timeout(info->wait, READ_ONCE(info->shadows[id].done),
+				   eh_timeout * HZ);
+		spin_lock_irq(&info->lock);
+		result = cdfront_end_management(info, sc, id);
+		spin_unlock_irq(&info->lock);
+	}
+	/* Data of the command may be on their way into its pages. */
+	if (irq)
+		synchronize_irq(irq);
+	return result;
+}
+
+static int cdfront_eh_abort(struct scsi_cmnd *sc)
+{
+	return cdfront_manage(sc, VSCSIIF_ACT_SCSI_ABORT);
+}
+
+static int cdfront_eh_reset(struct scsi_cmnd *sc)
+{
+	struct cdfront *info = shost_priv(sc->device->host);
+	bool deaf = false;
+	unsigned int i;
+
+	spin_lock_irq(&info->lock);
+	for (i = 0; i < info->ids; i++)
+		deaf |= info->shadows[i].kind == CDFRONT_MANAGEMENT && info->shadows[i].abandoned;
+	spin_unlock_irq(&info->lock);
+	/* It would not hear this one either. */
+	return deaf ? FAILED : cdfront_manage(sc, VSCSIIF_ACT_SCSI_RESET);
+}
+
+/* A rogue or absent backend does not answer: what it has is taken from it. */
+static int cdfront_eh_host_reset(struct scsi_cmnd *sc)
+{
+	struct cdfront *info = shost_priv(sc->device->host);
+	unsigned int irq;
+
+	spin_lock_irq(&info->lock);
+	irq = info->irq;
+	cdfront_break(info, "does not answer, and not to a reset");
+	spin_unlock_irq(&info->lock);
+	if (irq)
+		synchronize_irq(irq);
+	return SUCCESS;
+}
+
+struct scsi_host_template cdfront_template = {
+	.module = THIS_MODULE,
+	.name = "Xen optical drive",
+	.proc_name = "xen-cdfront",
+	.queuecommand = cdfront_queuecommand,
+	.eh_abort_handler = cdfront_eh_abort,
+	.eh_device_reset_handler = cdfront_eh_reset,
+	.eh_host_reset_handler = cdfront_eh_host_reset,
+	.cmd_size = sizeof(struct cdfront_cmd),
+	.this_id = -1,
+	.cmd_per_lun = 4,
+	.can_queue = CDFRONT_MAX_IDS - CDFRONT_RESERVED_IDS,
+	.sg_tablesize = SG_ALL,
+	.max_sectors = CDFRONT_MAX_BYTES / SECTOR_SIZE,
+};
