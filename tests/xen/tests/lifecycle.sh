@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: a guest is shut down, crashes, is destroyed while it burns on one drive and reads from another: no zombie, no node, doors unlocked, both drives free
+# shows: a guest is shut down, crashes, is destroyed while it burns on one drive and reads from another: no zombie, no node, both drives free
 # time: 500
 
 # busy NAME: a guest that burns on its first drive, whose door is locked, and reads from its second.
