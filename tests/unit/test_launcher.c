@@ -160,6 +160,7 @@ static void config_good(void **state)
 
 static void config_bad(void **state)
 {
+	static const char indented[] = " [drive " LONG_NAME "]\nmode = ro\n";
 	static const char *const texts[] = {
 		"[xenopticd]\nuser\n",
 		"[xenopticd]\ncolour = red\n",
@@ -171,7 +172,7 @@ static void config_bad(void **state)
 		"[drive sr0]\nmode = ro\n",
 		"[drive virtual:]\nmode = ro\n",
 		"[drive /dev/sr0]\nmode = x\n",
-		" [drive " LONG_NAME "]\nmode = ro\n",
+		indented,
 	};
 	struct xo_config config;
 
