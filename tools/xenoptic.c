@@ -261,7 +261,8 @@ static const struct subcommand subcommands[] = {
 	{ "list", "[--json]", "drives, who has them, and the guests' devices", run_list },
 	{ "attach",
 	  "DOMAIN drive=/dev/srN|virtual:NAME [bus=ahci|ide|vscsi|vcd] [mode=rw|ro] "
-	  "[slot=N] [identity=drive|generic] [backend=DOMAIN] [name=TEXT] [--json]",
+	  "[slot=N] [identity=drive|generic] [interrupt=intx|msi] [backend=DOMAIN] [name=TEXT] "
+	  "[--json]",
 	  "gives a running guest a drive; DOMAIN is an id, a name or a UUID", run_attach },
 	{ "detach", "DOMAIN [DEVICE] [--force]",
 	  "takes it away; --force also in the middle of a burn", run_detach },

@@ -34,6 +34,8 @@ static void worker_build(struct xo_worker *worker, struct xo_spawn *spawn)
 		     XO_IOEMU_LINK_SLOT_SIZE);
 	xo_spawn_arg(spawn, "--identity");
 	xo_spawn_arg(spawn, "%s", c->generic_identity ? "generic" : "drive");
+	xo_spawn_arg(spawn, "--interrupt");
+	xo_spawn_arg(spawn, "%s", c->msi ? "msi" : "intx");
 	xo_spawn_arg(spawn, "--user");
 	xo_spawn_arg(spawn, "%s", c->all->config->user);
 	if (c->all->config->log_level >= XO_LOG_DEBUG)
@@ -83,11 +85,12 @@ static json_t *worker_save(const struct xo_worker *worker)
 {
 	const struct xo_controller *c = worker->priv;
 
-	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid", (int)c->domid,
-			 "device", (int)c->device, "bus", xo_bus_name(c->bus), "read-only",
-			 c->read_only, "generic", c->generic_identity, "relink", c->relink,
-			 "stopped", c->stopped, "drive", c->drive, "guest", c->name, "uuid",
-			 c->uuid, "link", (json_int_t)(c->attached ? c->attachment->id : 0));
+	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid",
+			 (int)c->domid, "device", (int)c->device, "bus", xo_bus_name(c->bus),
+			 "read-only", c->read_only, "generic", c->generic_identity, "msi", c->msi,
+			 "relink", c->relink, "stopped", c->stopped, "drive", c->drive, "guest",
+			 c->name, "uuid", c->uuid, "link",
+			 (json_int_t)(c->attached ? c->attachment->id : 0));
 }
 
 const struct xo_worker_ops xo_controller_worker_ops = {
@@ -125,6 +128,7 @@ static struct xo_controller *restore(struct xo_controllers *controllers, const j
 	c->bus = strcmp(bus, "ide") ? XO_BUS_AHCI : XO_BUS_IDE;
 	c->read_only = json_is_true(json_object_get(config, "read-only"));
 	c->generic_identity = json_is_true(json_object_get(config, "generic"));
+	c->msi = json_is_true(json_object_get(config, "msi"));
 	c->relink = json_is_true(json_object_get(config, "relink"));
 	c->stopped = json_is_true(json_object_get(config, "stopped"));
 	c->boot = true;

@@ -278,6 +278,7 @@ void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_d
 	c->bus = options->bus;
 	c->read_only = options->read_only;
 	c->generic_identity = options->generic_identity;
+	c->msi = options->msi;
 	c->boot = boot;
 	c->request = request;
 	strcpy(c->drive, options->drive);

@@ -48,6 +48,7 @@ struct xo_controller {
 	enum xo_bus bus;
 	bool read_only;
 	bool generic_identity;
+	bool msi;
 	bool boot; /* an absent drive does not refuse it */
 	char drive[XO_DRIVE_NAME_MAX + 1];
 	char name[132];

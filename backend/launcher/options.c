@@ -62,6 +62,14 @@ static int set_identity(struct xo_options *options, const char *value)
 	return 0;
 }
 
+static int set_interrupt(struct xo_options *options, const char *value)
+{
+	if (strcmp(value, "intx") != 0 && strcmp(value, "msi") != 0)
+		return -EINVAL;
+	options->msi = value[0] == 'm';
+	return 0;
+}
+
 static int set_slot(struct xo_options *options, const char *value)
 {
 	char *end;
@@ -102,6 +110,7 @@ static const struct {
 	{ "bus", set_bus, "ahci, ide, vscsi or vcd, at most two different ones" },
 	{ "mode", set_mode, "rw or ro" },
 	{ "identity", set_identity, "drive or generic" },
+	{ "interrupt", set_interrupt, "intx or msi" },
 	{ "slot", set_slot, "a PCI slot from 1 to 31" },
 	{ "backend", set_backend, "a domain's id, name or UUID" },
 	{ "name", set_name, "a text" },
@@ -123,7 +132,7 @@ int xo_options_set(struct xo_options *options, const char *text, char *error, si
 	}
 	snprintf(error, size,
 		 "option \"%s\": not known; there are drive, bus, mode, backend, slot, identity, "
-		 "name",
+		 "interrupt, name",
 		 text);
 	return -EINVAL;
 }

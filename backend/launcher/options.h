@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The options of `-optical` and of `xenoptic attach`: drive=… bus=… mode=…
- * backend=… slot=… identity=… name=…, one table, pure.
+ * backend=… slot=… identity=… interrupt=… name=…, one table, pure.
  */
 #ifndef XO_BACKEND_OPTIONS_H
 #define XO_BACKEND_OPTIONS_H
@@ -28,6 +28,7 @@ struct xo_options {
 	enum xo_bus second_bus; /* XO_BUS_DEFAULT: given once at most */
 	bool read_only;
 	bool generic_identity;
+	bool msi; /* AHCI may signal by messages */
 	int slot; /* PCI slot; -1: not given */
 	char backend[XO_OPTION_TEXT]; /* domain id, name or UUID; empty: this domain */
 	char name[XO_OPTION_TEXT]; /* for messages; empty: the guest's own */

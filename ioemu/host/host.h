@@ -118,6 +118,7 @@ struct xo_ioemu_options {
 	int link_fd, arena_fd;
 	uint32_t slots, slot_size;
 	bool generic_identity;
+	bool msi; /* offered by AHCI beside INTA# */
 	const char *user;
 	bool verbose;
 };

@@ -94,7 +94,8 @@ static int model_init(struct xo_host *host, bool again)
 	if (host->options.bus == XO_BUS_IDE)
 		return xo_ide_init(&host->ide, &host->bus, &host->state.ide, &drive, identity,
 				   again);
-	return xo_ahci_init(&host->ahci, &host->bus, &host->state.ahci, &drive, identity, again);
+	return xo_ahci_init(&host->ahci, &host->bus, &host->state.ahci, &drive, identity,
+			    host->options.msi, again);
 }
 
 static int model_resume(struct xo_host *host)

@@ -17,6 +17,7 @@ enum {
 	OPT_DEVICE,
 	OPT_LINK,
 	OPT_IDENTITY,
+	OPT_INTERRUPT,
 	OPT_USER,
 	OPT_VERBOSE,
 	OPT_HELP,
@@ -29,6 +30,7 @@ static const struct option long_options[] = {
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "link", required_argument, NULL, OPT_LINK },
 	{ "identity", required_argument, NULL, OPT_IDENTITY },
+	{ "interrupt", required_argument, NULL, OPT_INTERRUPT },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -88,6 +90,9 @@ static bool take_option(struct xo_ioemu_options *options, int option, const char
 	case OPT_IDENTITY:
 		options->generic_identity = !strcmp(text, "generic");
 		return options->generic_identity || !strcmp(text, "drive");
+	case OPT_INTERRUPT:
+		options->msi = !strcmp(text, "msi");
+		return options->msi || !strcmp(text, "intx");
 	case OPT_USER:
 		options->user = text;
 		return true;
@@ -102,8 +107,8 @@ static bool take_option(struct xo_ioemu_options *options, int option, const char
 static void print_help(void)
 {
 	puts("Usage: xenoptic-ioemu --domid D --name TEXT --bus ahci|ide --device N\n"
-	     "           --link FD,ARENA,SLOTS,SIZE [--identity drive|generic] [--user USER] "
-	     "[--verbose]\n"
+	     "           --link FD,ARENA,SLOTS,SIZE [--identity drive|generic]\n"
+	     "           [--interrupt intx|msi] [--user USER] [--verbose]\n"
 	     "An emulated controller with an optical drive for one HVM guest. Started by "
 	     "xenopticd.");
 }

@@ -16,7 +16,6 @@ static const struct xo_pci_identity ahci_identity = {
 	.subsystem = 0x0001,
 	.class_code = 0x010601,
 	.revision = 0x02,
-	.msi = true,
 	/* Which ports are powered; drivers for this adapter switch theirs on. */
 	.vendor_reg = { .offset = 0x92, .width = 2, .name = "port control and status", .rw = 0x3f },
 };
@@ -326,8 +325,9 @@ void xo_ahci_notify(struct xo_ahci *ahci)
 
 int xo_ahci_init(struct xo_ahci *ahci, struct xo_bus *bus, struct xo_ahci_state *state,
 		 const struct xo_packet_drive *drive, const struct xo_ata_identity *identity,
-		 bool again)
+		 bool msi, bool again)
 {
+	struct xo_pci_identity function = ahci_identity;
 	struct xo_pci_bar bars[XO_PCI_BARS] = { 0 };
 	int r;
 
@@ -340,7 +340,8 @@ int xo_ahci_init(struct xo_ahci *ahci, struct xo_bus *bus, struct xo_ahci_state 
 		.priv = ahci,
 	};
 	bars[5].region = &ahci->abar;
-	r = xo_pci_init(&ahci->pci, bus, &state->pci, &ahci_identity, bars, again);
+	function.msi = msi;
+	r = xo_pci_init(&ahci->pci, bus, &state->pci, &function, bars, again);
 	if (!r)
 		r = xo_regs_init(&ahci->generic, generic_table, XO_ARRAY_SIZE(generic_table),
 				 state->generic, sizeof(state->generic), ahci);

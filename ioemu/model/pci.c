@@ -245,14 +245,15 @@ static size_t table_capabilities(struct xo_pci *pci, size_t n)
 	READ_ONLY(PM_OFFSET + 2, 2, "PMC", PM_CAPABILITIES);
 	ADD(.offset = PM_OFFSET + 4, .width = 2, .name = "PMCSR", .reset = PM_NO_SOFT_RESET,
 	    .rw = PM_STATE, .written = pm_written);
-	if (!pci->msi_offset)
-		return n;
-	READ_ONLY(MSI_OFFSET, 2, "MSI", 0x05 | PM_OFFSET << 8);
-	ADD(.offset = MSI_OFFSET + 2, .width = 2, .name = "MSI control", .reset = MSI_64BIT,
-	    .rw = MSI_ENABLE, .written = msi_written);
-	ADD(.offset = MSI_OFFSET + 4, .width = 4, .name = "MSI address", .rw = 0xfffffffc);
-	ADD(.offset = MSI_OFFSET + 8, .width = 4, .name = "MSI upper address", .rw = 0xffffffff);
-	ADD(.offset = MSI_OFFSET + 12, .width = 2, .name = "MSI data", .rw = 0xffff);
+	if (pci->msi_offset) {
+		READ_ONLY(MSI_OFFSET, 2, "MSI", 0x05 | PM_OFFSET << 8);
+		ADD(.offset = MSI_OFFSET + 2, .width = 2, .name = "MSI control", .reset = MSI_64BIT,
+		    .rw = MSI_ENABLE, .written = msi_written);
+		ADD(.offset = MSI_OFFSET + 4, .width = 4, .name = "MSI address", .rw = 0xfffffffc);
+		ADD(.offset = MSI_OFFSET + 8, .width = 4, .name = "MSI upper address",
+		    .rw = 0xffffffff);
+		ADD(.offset = MSI_OFFSET + 12, .width = 2, .name = "MSI data", .rw = 0xffff);
+	}
 	if (pci->identity.vendor_reg.width)
 		ADD(.offset = pci->identity.vendor_reg.offset,
 		    .width = pci->identity.vendor_reg.width, .name = pci->identity.vendor_reg.name,

@@ -156,7 +156,7 @@ static int controller_init(struct rig *rig, const struct xo_packet_drive *drive,
 
 	if (rig->kind == RIG_IDE)
 		return xo_ide_init(&rig->ide, &rig->bus, &rig->ide_state, drive, &identity, again);
-	return xo_ahci_init(&rig->ahci, &rig->bus, &rig->ahci_state, drive, &identity, again);
+	return xo_ahci_init(&rig->ahci, &rig->bus, &rig->ahci_state, drive, &identity, true, again);
 }
 
 int rig_init(struct rig *rig, enum rig_controller kind, const struct xo_packet_drive *drive)

@@ -35,7 +35,7 @@ mapfile -t known < <("$top_builddir/xenoptic-guest" --help | sed -n '/^Commands/
 [ ${#known[@]} -gt 5 ] || { echo "xenoptic-guest --help shows no subcommands"; exit 1; }
 offers 'xenoptic-guest ' "${known[@]}"
 offers 'xenoptic attach ' g1
-offers 'xenoptic attach g1 ' drive= bus= mode= slot= identity= backend= name=
+offers 'xenoptic attach g1 ' drive= bus= mode= slot= identity= interrupt= backend= name=
 offers 'xenoptic attach g1 bus=' ahci ide vscsi vcd
 offers 'xenoptic attach g1 drive=v' virtual:v1
 offers 'xenoptic attach g1 drive=virtual:' v1

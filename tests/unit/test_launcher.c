@@ -24,7 +24,7 @@ static void options_good(void **state)
 	xo_options_init(&o);
 	assert_int_equal(xo_options_parse(&o,
 					  "drive=/dev/sr0,bus=ahci,bus=vscsi,mode=ro,slot=0x1f,"
-					  "identity=generic,name=the burner",
+					  "identity=generic,interrupt=msi,name=the burner",
 					  error, sizeof(error)),
 			 0);
 	assert_string_equal(o.drive, "/dev/sr0");
@@ -32,9 +32,11 @@ static void options_good(void **state)
 	assert_int_equal(o.second_bus, XO_BUS_VSCSI);
 	assert_true(o.read_only);
 	assert_true(o.generic_identity);
+	assert_true(o.msi);
 	assert_int_equal(o.slot, 31);
 	assert_string_equal(o.name, "the burner");
 	xo_options_init(&o);
+	assert_false(o.msi);
 	assert_int_equal(xo_options_parse(&o, "backend=storage,drive=virtual:a,bus=vcd", error,
 					  sizeof(error)),
 			 0);
@@ -64,6 +66,8 @@ static const struct {
 	{ "drive=/dev/sr0,slot=32", "1 to 31" },
 	{ "drive=/dev/sr0,slot=5x", "1 to 31" },
 	{ "drive=/dev/sr0,identity=x", "drive or generic" },
+	{ "drive=/dev/sr0,interrupt=", "intx or msi" },
+	{ "drive=/dev/sr0,interrupt=msix", "intx or msi" },
 	{ "drive=/dev/sr0,name=", "a text" },
 	{ "drive=/dev/sr0,name=a\nb", "a text" },
 	{ "drive=/dev/sr0,speed=4", "not known" },

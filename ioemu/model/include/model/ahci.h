@@ -52,10 +52,10 @@ struct xo_ahci {
 	struct xo_region abar;
 };
 
-/* As xo_ide_init() and so on. */
+/* As xo_ide_init() and so on; `msi`: the function has that capability beside INTA#. */
 int xo_ahci_init(struct xo_ahci *ahci, struct xo_bus *bus, struct xo_ahci_state *state,
 		 const struct xo_packet_drive *drive, const struct xo_ata_identity *identity,
-		 bool again);
+		 bool msi, bool again);
 void xo_ahci_fini(struct xo_ahci *ahci);
 void xo_ahci_reset(struct xo_ahci *ahci);
 /* Whether a saved state is one that this model can go on with. */
