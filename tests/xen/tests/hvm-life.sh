@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # lib.sh reads them
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: an HVM guest's AHCI drive outlives ioemu, drive process and launcher killed in mid-burn, the guest's reboot, save and restore; nothing is left after xl destroy in a burn
+# when: full
 # time: 1200
 
 KILL_SEED=3
