@@ -9,6 +9,7 @@
 #     burn_insert MEDIUM          a function: a blank disc in the drive; its sector file is then $burn_disc
 #     burn_eject                  a function: the tray opens, and the disc is at rest
 #     burn_ways                   the ways in that it has, if there are more than one
+#     burn_device                 the guest's name of the drive, if that is not /dev/sr0
 
 # matrix_material KILOBYTES: tree/, more/, both/, iso, track1 and track2 as .pcm and .wav, .toc files. The content is
 # the same each time, no two sectors are alike.
@@ -105,7 +106,7 @@ check_tree() {
 
 # matrix_case PROGRAM MEDIUM MODE CHECK COMMAND: one row; says in $matrix_result how it went.
 matrix_case() {
-	local medium=$2 check=$4 command=$5 set="D=/dev/sr0 M=$burn_material T=$burn_tmp;" ripped=read_$4
+	local medium=$2 check=$4 command=$5 set="D=${burn_device:-/dev/sr0} M=$burn_material T=$burn_tmp;" ripped=read_$4
 	matrix_result=ok
 	burn_insert "$medium"
 	burn_text "$set $command" || matrix_result="the program failed"

@@ -49,9 +49,9 @@ guest_config() {
 		type = "$type"
 		kernel = "${XO_KERNEL:-$(echo /boot/vmlinuz-*-amd64)}"
 		ramdisk = "${XO_INITRD:-$XO_ROOT/initrd}"
-		extra = "console=hvc0 tsc=nowatchdog xo.role=guest xo.disk=/dev/$disk xo.init=/usr/lib/xenoptic-test/init"
+		extra = "console=hvc0 tsc=nowatchdog ${GUEST_EXTRA:+$GUEST_EXTRA }xo.role=guest xo.disk=/dev/$disk xo.init=/usr/lib/xenoptic-test/init"
 		memory = ${GUEST_MEMORY:-256}
-		vcpus = 1
+		vcpus = ${GUEST_VCPUS:-1}
 		on_crash = "preserve"
 		disk = [ "format=raw,vdev=$disk,access=ro,target=${GUEST_ROOT:-$XO_GUEST_ROOT}" ${GUEST_DISKS-} ]
 	END
@@ -464,6 +464,41 @@ xl_disc() {
 	ISO_SIZE=$(stat -c %s disc.iso)
 	xenoptic disc eject virtual:disc 2>/dev/null || : # what a test before left in it
 	xenoptic disc insert virtual:disc "$PWD/disc.iso"
+}
+
+# --- the table of burns (tests/burn/matrix.sh) -----------------------------------------------------------------------
+
+# burn_begin KILOBYTES: the table's functions, for burn_guest with the virtual drive burn_drive; the material.
+# shellcheck disable=SC2034 # matrix.sh's
+burn_begin() {
+	burn_tests=$XO_ROOT/burn burn_dir=$PWD/burn burn_material=/tmp/burn burn_tmp=/tmp burn_count=0
+	. "$burn_tests/matrix.sh"
+	mkdir "$burn_dir"
+	matrix_material "$1"
+	genisoimage -quiet -R -o material.iso "$burn_dir"
+}
+
+burn_text() { guest "$burn_guest" "$1" >"$burn_dir/program.log" 2>&1; }
+
+burn_insert() {
+	burn_count=$((burn_count + 1))
+	burn_disc=$PWD/disc$burn_count
+	xenoptic disc new "$burn_disc" --type "$1" >/dev/null
+	xenoptic disc insert "$burn_drive" "$burn_disc" >/dev/null
+}
+
+# The guest's udev locks the door of a drive with a medium. Then it is asked, and opens the tray itself.
+burn_eject() {
+	xenoptic disc eject "$burn_drive" >/dev/null || wait_until 60 drive_says "$burn_drive" absent
+}
+
+# The guest gets the material on a disc.
+burn_hand_in() {
+	xenoptic disc insert "$burn_drive" "$PWD/material.iso"
+	guest "$burn_guest" "xorriso -osirrox on -indev ${burn_device:-/dev/sr0} -extract / $burn_material 2>&1 | tail -n 2"
+	[ "$(guest "$burn_guest" "cat $burn_material/*.* $burn_material/iso | sha256sum")" = \
+		"$(cat "$burn_dir"/*.* "$burn_dir/iso" | sha256sum)" ] || fail "the guest has other material"
+	burn_eject
 }
 
 # --- HVM guests with an emulated controller ---------------------------------------------------------------------------
