@@ -438,6 +438,26 @@ static void run_cont_controllers(void *priv, const json_t *arguments, struct xo_
 		xo_controllers_stop(&launcher->controllers, domain.domid, false, request);
 }
 
+static void run_log_dirty_controllers(void *priv, const json_t *arguments,
+				      struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	struct xo_domain domain;
+
+	if (!domain_argument(launcher, arguments, &domain, request))
+		xo_controllers_log_dirty(&launcher->controllers, domain.domid, true, request);
+}
+
+static void run_log_clean_controllers(void *priv, const json_t *arguments,
+				      struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	struct xo_domain domain;
+
+	if (!domain_argument(launcher, arguments, &domain, request))
+		xo_controllers_log_dirty(&launcher->controllers, domain.domid, false, request);
+}
+
 static void run_save_controllers(void *priv, const json_t *arguments, struct xo_request *request)
 {
 	struct xo_launcher *launcher = priv;
@@ -485,6 +505,8 @@ const struct xo_server_command xo_launcher_commands[] = {
 	{ "query-commands", run_query_commands },
 	{ "stop-controllers", run_stop_controllers },
 	{ "cont-controllers", run_cont_controllers },
+	{ "log-dirty-controllers", run_log_dirty_controllers },
+	{ "log-clean-controllers", run_log_clean_controllers },
 	{ "save-controllers", run_save_controllers },
 	{ "events", run_events },
 	{ "quit", run_quit },

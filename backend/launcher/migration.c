@@ -143,6 +143,13 @@ void xo_controllers_stop(struct xo_controllers *controllers, unsigned int domid,
 	gather_all(controllers, domid, stop ? "stop" : "cont", request);
 }
 
+/* The worker's ledger remembers it for its successors. */
+void xo_controllers_log_dirty(struct xo_controllers *controllers, unsigned int domid, bool log,
+			      struct xo_request *request)
+{
+	gather_all(controllers, domid, log ? "log-dirty" : "log-clean", request);
+}
+
 void xo_controllers_save(struct xo_controllers *controllers, unsigned int domid,
 			 struct xo_request *request)
 {

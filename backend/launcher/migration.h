@@ -9,6 +9,10 @@
 void xo_controllers_stop(struct xo_controllers *controllers, unsigned int domid, bool stop,
 			 struct xo_request *request);
 
+/* Before Xen logs the domain's dirty pages for a live migration, and when that has ended. */
+void xo_controllers_log_dirty(struct xo_controllers *controllers, unsigned int domid, bool log,
+			      struct xo_request *request);
+
 /* After stop: answered with {"controllers": [{"device": N, "state": TEXT}, …]}. */
 void xo_controllers_save(struct xo_controllers *controllers, unsigned int domid,
 			 struct xo_request *request);

@@ -13,6 +13,19 @@
 /* Elements of a string instruction that are moved at once. */
 #define STRING_BYTES 4096u
 
+/*
+ * Drivers make their accesses in bursts: the next one often comes sooner than an event would reach us. After
+ * an access its successor is looked for in the shared page, a few times as long as successors took lately to
+ * come, and not at all where that did not pay: the guest may have no processor while we have ours.
+ */
+#define LINGER_MAX_NS 300000u
+#define LINGER_MIN_NS 10000u
+#define LINGER_GAPS 4u
+#define LINGER_CREDIT 16u
+#define LINGER_TRY 32u /* without credit one access in so many is tried */
+/* Others wait for this process, too. */
+#define LINGER_ACCESSES 64u
+
 /* The fields of a request, read once. */
 struct access {
 	uint64_t address;
@@ -261,6 +274,57 @@ void xo_access_recover(struct xo_host *host)
 		serve_vcpu(host, i);
 }
 
+static bool serve_next(struct xo_host *host)
+{
+	for (unsigned int i = 0; i < host->vcpus; i++) {
+		if (slot_state(&host->iopage->vcpu_ioreq[i]) != STATE_IOREQ_READY)
+			continue;
+		serve_vcpu(host, i);
+		return true;
+	}
+	return false;
+}
+
+/* Waits for the next access until `limit` has passed. */
+static bool linger_once(struct xo_host *host, uint64_t limit)
+{
+	struct xo_linger *linger = &host->linger;
+	uint64_t begin = xo_now_ns();
+	uint64_t gap;
+
+	for (;;) {
+		gap = xo_now_ns() - begin;
+		if (serve_next(host))
+			break;
+		if (gap > limit)
+			return false;
+		__builtin_ia32_pause();
+	}
+	linger->gap = linger->gap ? (7 * linger->gap + gap) / 8 : gap;
+	return true;
+}
+
+/* The event channel stays masked: what is served here brings no event. */
+static void linger(struct xo_host *host)
+{
+	struct xo_linger *linger = &host->linger;
+
+	if (!linger->credit && ++linger->skipped < LINGER_TRY)
+		return;
+	linger->skipped = 0;
+	/* With a command at the drive the guest waits for that, and the drive's process for the processor. */
+	for (unsigned int i = 0; i < LINGER_ACCESSES && !xo_drive_port_busy(host); i++) {
+		uint64_t limit = linger->gap ? LINGER_GAPS * linger->gap : LINGER_MAX_NS;
+
+		limit = XO_MIN(XO_MAX(limit, (uint64_t)LINGER_MIN_NS), (uint64_t)LINGER_MAX_NS);
+		if (!linger_once(host, limit)) {
+			linger->credit -= linger->credit ? 1 : 0;
+			return;
+		}
+		linger->credit = XO_MIN(linger->credit + 1, LINGER_CREDIT);
+	}
+}
+
 void xo_access_ready(struct xo_watch *watch, uint32_t events)
 {
 	struct xo_host *host = watch->priv;
@@ -272,8 +336,10 @@ void xo_access_ready(struct xo_watch *watch, uint32_t events)
 	for (unsigned int i = 0; i < host->vcpus; i++) {
 		if (host->ports[i] != (evtchn_port_t)port)
 			continue;
-		if (slot_state(&host->iopage->vcpu_ioreq[i]) == STATE_IOREQ_READY)
+		if (slot_state(&host->iopage->vcpu_ioreq[i]) == STATE_IOREQ_READY) {
 			serve_vcpu(host, i);
+			linger(host);
+		}
 		break;
 	}
 	xenevtchn_unmask(host->evtchn, (evtchn_port_t)port);

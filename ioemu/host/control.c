@@ -76,17 +76,34 @@ static void run_load(struct xo_host *host, const json_t *id, const int *fds, siz
 		xo_control_return(XO_FD_CONTROL, id, NULL);
 }
 
+static void run_log_dirty(struct xo_host *host, const json_t *id, const int *fds, size_t count)
+{
+	(void)fds;
+	(void)count;
+	xo_window_hide(host, XO_WINDOW_LOG_DIRTY, true);
+	xo_control_return(XO_FD_CONTROL, id, NULL);
+}
+
+static void run_log_clean(struct xo_host *host, const json_t *id, const int *fds, size_t count)
+{
+	(void)fds;
+	(void)count;
+	xo_window_hide(host, XO_WINDOW_LOG_DIRTY, false);
+	xo_control_return(XO_FD_CONTROL, id, NULL);
+}
+
 static void run_query(struct xo_host *host, const json_t *id, const int *fds, size_t count)
 {
 	(void)fds;
 	(void)count;
-	xo_control_return(
-		XO_FD_CONTROL, id,
-		json_pack("{s:i,s:i,s:i,s:i,s:I,s:I,s:i,s:b}", "slots", (int)host->link.slots,
-			  "slot-size", (int)host->link.slot_size, "ioservid", (int)host->ioservid,
-			  "vcpus", (int)host->vcpus, "accesses", (json_int_t)host->record->accesses,
-			  "commands", (json_int_t)host->state.commands, "generation",
-			  (int)host->ledger.header->generation, "sandboxed", host->sandboxed));
+	xo_control_return(XO_FD_CONTROL, id,
+			  json_pack("{s:i,s:i,s:i,s:i,s:I,s:I,s:i,s:b,s:b}", "slots",
+				    (int)host->link.slots, "slot-size", (int)host->link.slot_size,
+				    "ioservid", (int)host->ioservid, "vcpus", (int)host->vcpus,
+				    "accesses", (json_int_t)host->record->accesses, "commands",
+				    (json_int_t)host->state.commands, "generation",
+				    (int)host->ledger.header->generation, "sandboxed",
+				    host->sandboxed, "window", host->memory.window != 0));
 }
 
 static void run_quit(struct xo_host *host, const json_t *id, const int *fds, size_t count)
@@ -99,8 +116,9 @@ static void run_quit(struct xo_host *host, const json_t *id, const int *fds, siz
 }
 
 static const struct command commands[] = {
-	{ "stop", run_stop }, { "cont", run_cont },   { "save", run_save },
-	{ "load", run_load }, { "query", run_query }, { "quit", run_quit },
+	{ "stop", run_stop },		{ "cont", run_cont }, { "log-dirty", run_log_dirty },
+	{ "log-clean", run_log_clean }, { "save", run_save }, { "load", run_load },
+	{ "query", run_query },		{ "quit", run_quit },
 };
 
 static void dispatch(struct xo_host *host, const json_t *message, const int *fds, size_t count)

@@ -170,6 +170,14 @@ void xo_drive_port_flush(struct xo_host *host)
 		answer_without_drive(host);
 }
 
+bool xo_drive_port_busy(const struct xo_host *host)
+{
+	for (int i = 0; i < (int)XO_IOEMU_LINK_SLOTS; i++)
+		if (host->state.handles[i].state == XO_HANDLE_SENT)
+			return true;
+	return false;
+}
+
 void xo_drive_port_resend(struct xo_host *host)
 {
 	for (int i = 0; i < (int)XO_IOEMU_LINK_SLOTS; i++)

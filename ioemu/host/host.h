@@ -23,7 +23,7 @@
 #include "model/ide.h"
 
 #define XO_IOEMU_LEDGER_KIND "ioemu"
-#define XO_IOEMU_LEDGER_LAYOUT 1
+#define XO_IOEMU_LEDGER_LAYOUT 2
 #define XO_IOEMU_VCPUS_MAX 128
 #define XO_IOEMU_RANGES_MAX 8
 
@@ -37,6 +37,8 @@ enum xo_ioemu_point {
 	XO_IOEMU_POINT_REPLIED, /* a reply was read from the link, nothing was done with it */
 	XO_IOEMU_POINT_COMPLETED, /* the model knows the reply, nothing is committed */
 	XO_IOEMU_POINT_MAPPED, /* a range is recorded and mapped */
+	XO_IOEMU_POINT_MOVING, /* the window is recorded as away, and is not yet */
+	XO_IOEMU_POINT_MOVED, /* the window is moved, its type is not yet set, or was taken back */
 	XO_IOEMU_POINT_COUNT,
 };
 
@@ -84,6 +86,22 @@ struct xo_ioemu_range {
 	uint64_t size;
 };
 
+/* Why the window stays at home. */
+enum {
+	XO_WINDOW_STOPPED = 1, /* the guest is being saved: what its memory holds goes along */
+	XO_WINDOW_LOG_DIRTY = 2, /* Xen does not log dirty pages of a guest with such a page */
+};
+
+/* The page of guest memory that shows registers (window.c). */
+struct xo_ioemu_window {
+	uint32_t found; /* 1: `home` is valid */
+	uint32_t away; /* 1: the page may be at `at`, not at home */
+	uint32_t hidden; /* XO_WINDOW_* */
+	uint32_t reserved;
+	uint64_t home; /* page numbers */
+	uint64_t at;
+};
+
 /*
  * The ledger. An access is taken by counting up `sequence` of its vCPU; it is
  * done exactly when the active snapshot has that number for it, and then
@@ -97,6 +115,7 @@ struct xo_ioemu_ledger {
 	struct xo_ata_identity identity;
 	uint32_t identified;
 	struct xo_ioemu_range ranges[XO_IOEMU_RANGES_MAX];
+	struct xo_ioemu_window window;
 	uint64_t sequences[XO_IOEMU_VCPUS_MAX];
 	uint64_t accesses; /* counted for "query" */
 	struct xo_ioemu_state snapshots[2];
@@ -143,9 +162,26 @@ struct xo_guest_memory {
 	xenforeignmemory_handle *handle;
 	xendevicemodel_handle *devicemodel;
 	uint16_t domid;
+	uint64_t window; /* the page that shows registers, no RAM to bus masters; 0: none */
 	struct xo_chunk chunks[XO_CHUNKS];
 	struct xen_dm_op_modified_memory_extent dirty[XO_DIRTY_MAX];
 	uint32_t dirty_count;
+};
+
+/* An interrupt that waits for the commit: the guest must find what it tells of. */
+struct xo_ioemu_interrupt {
+	bool message;
+	bool line;
+	bool level;
+	uint32_t data;
+	uint64_t address;
+};
+
+/* Whether looking for the next access pays (access.c). */
+struct xo_linger {
+	uint64_t gap; /* ns until it came, lately; 0: unknown */
+	uint32_t credit;
+	uint32_t skipped;
 };
 
 struct xo_host {
@@ -164,6 +200,10 @@ struct xo_host {
 	xenevtchn_handle *evtchn;
 	xenforeignmemory_resource_handle *resource;
 	shared_iopage_t *iopage;
+	struct xo_ioemu_interrupt interrupt;
+	struct xo_linger linger;
+	uint32_t *window; /* the page that shows registers; NULL: there is none */
+	uint32_t shown[XO_AHCI_REGISTERS_SIZE / 4]; /* what it holds, while it is shown */
 	uint16_t ioservid;
 	unsigned int vcpus;
 	evtchn_port_t ports[XO_IOEMU_VCPUS_MAX];
@@ -196,6 +236,9 @@ int xo_guest_memory_write(struct xo_guest_memory *memory, uint64_t address, cons
 /* Tells Xen which pages were written, in one call: before what wrote them is committed. */
 void xo_guest_memory_report(struct xo_guest_memory *memory);
 
+/* The page came or went behind Xen's back: no mapping of it is kept. */
+void xo_guest_memory_moved(struct xo_guest_memory *memory, uint64_t page);
+
 /* server.c: the ioreq server. */
 int xo_server_open(struct xo_host *host);
 void xo_server_close(struct xo_host *host, bool destroy);
@@ -203,6 +246,22 @@ int xo_server_map(struct xo_host *host, enum xo_space space, uint64_t base, uint
 void xo_server_unmap(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size);
 /* Unmaps what a predecessor had mapped. */
 void xo_server_forget_ranges(struct xo_host *host);
+
+/*
+ * window.c: a page of the guest's memory in the place of AHCI's registers: the guest reads them there,
+ * and only its writes come here. Where Xen does not have it (shadow paging, another server that has the
+ * type), every access comes here as before.
+ */
+/* Before the handles are restricted. Takes over what a predecessor left. */
+void xo_window_open(struct xo_host *host);
+void xo_window_close(struct xo_host *host, bool destroy);
+/* The registers are at this address from now on; no longer. */
+void xo_window_place(struct xo_host *host, uint64_t base);
+void xo_window_remove(struct xo_host *host);
+/* For one of XO_WINDOW_*, or no longer for it. */
+void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide);
+/* After a commit, before anybody is told. */
+void xo_window_show(struct xo_host *host);
 
 /* access.c: accesses of vCPUs. */
 void xo_access_ready(struct xo_watch *watch, uint32_t events);
@@ -214,6 +273,8 @@ extern const struct xo_packet_drive_ops xo_drive_port_ops;
 void xo_drive_port_ready(struct xo_watch *watch, uint32_t events);
 /* After a commit: sends what the model submitted. */
 void xo_drive_port_flush(struct xo_host *host);
+/* Whether a command is with the drive. */
+bool xo_drive_port_busy(const struct xo_host *host);
 /* Everything that may be with the drive is sent again. */
 void xo_drive_port_resend(struct xo_host *host);
 /* INQUIRY before the guest runs: what the drive calls itself. */

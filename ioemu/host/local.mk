@@ -10,11 +10,12 @@ xenoptic_ioemu_SOURCES = \
 	ioemu/host/memory.c \
 	ioemu/host/options.c \
 	ioemu/host/save.c \
-	ioemu/host/server.c
+	ioemu/host/server.c \
+	ioemu/host/window.c
 xenoptic_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC) $(XEN_DEFS) -D__XEN_TOOLS__
 xenoptic_ioemu_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENDEVICEMODEL_CFLAGS) \
-	$(XENFOREIGNMEMORY_CFLAGS) $(XENEVTCHN_CFLAGS)
+	$(XENFOREIGNMEMORY_CFLAGS) $(XENEVTCHN_CFLAGS) $(XENCALL_CFLAGS)
 xenoptic_ioemu_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la \
 	$(XENDEVICEMODEL_LIBS) $(XENFOREIGNMEMORY_LIBS) $(XENEVTCHN_LIBS) $(XENTOOLCORE_LIBS) \
-	$(JANSSON_LIBS) $(SECCOMP_LIBS)
+	$(XENCALL_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS)
 EXTRA_DIST += base/include/base/ioemu_control.h

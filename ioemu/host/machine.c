@@ -26,28 +26,52 @@ static void machine_intx(void *priv, bool level)
 {
 	struct xo_host *host = priv;
 
-	if (xendevicemodel_set_pci_intx_level(host->devicemodel, host->options.domid, 0, 0,
-					      host->options.device, 0, level) < 0)
-		xo_log_limited(XO_LOG_WARNING, "cannot set the interrupt line: %s",
-			       strerror(errno));
+	host->interrupt.line = true;
+	host->interrupt.level = level;
 }
 
 static void machine_msi(void *priv, uint64_t address, uint32_t data)
 {
 	struct xo_host *host = priv;
 
-	if (xendevicemodel_inject_msi(host->devicemodel, host->options.domid, address, data) < 0)
+	host->interrupt.message = true;
+	host->interrupt.address = address;
+	host->interrupt.data = data;
+}
+
+/* What became due since the last commit: a message once, the line at its last level. */
+static void deliver_interrupt(struct xo_host *host)
+{
+	struct xo_ioemu_interrupt *due = &host->interrupt;
+
+	if (due->line &&
+	    xendevicemodel_set_pci_intx_level(host->devicemodel, host->options.domid, 0, 0,
+					      host->options.device, 0, due->level) < 0)
+		xo_log_limited(XO_LOG_WARNING, "cannot set the interrupt line: %s",
+			       strerror(errno));
+	if (due->message && xendevicemodel_inject_msi(host->devicemodel, host->options.domid,
+						      due->address, due->data) < 0)
 		xo_log_limited(XO_LOG_WARNING, "cannot inject an interrupt: %s", strerror(errno));
+	*due = (struct xo_ioemu_interrupt){ 0 };
 }
 
 static int machine_map(void *priv, enum xo_space space, uint64_t base, uint64_t size)
 {
-	return xo_server_map(priv, space, base, size);
+	struct xo_host *host = priv;
+	int r = xo_server_map(host, space, base, size);
+
+	if (!r && space == XO_SPACE_MEMORY)
+		xo_window_place(host, base);
+	return r;
 }
 
 static void machine_unmap(void *priv, enum xo_space space, uint64_t base, uint64_t size)
 {
-	xo_server_unmap(priv, space, base, size);
+	struct xo_host *host = priv;
+
+	if (space == XO_SPACE_MEMORY)
+		xo_window_remove(host);
+	xo_server_unmap(host, space, base, size);
 }
 
 static const struct xo_machine_ops machine_ops = {
@@ -80,6 +104,9 @@ void xo_machine_commit(struct xo_host *host)
 	xo_guest_memory_report(&host->memory);
 	memcpy(&record->snapshots[next - 1], &host->state, length);
 	xo_ledger_commit(&record->active, next);
+	/* Only now: what the guest learns from the registers or an interrupt is not done again. */
+	xo_window_show(host);
+	deliver_interrupt(host);
 }
 
 static int model_init(struct xo_host *host, bool again)

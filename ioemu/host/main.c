@@ -32,6 +32,8 @@ const char *const xo_ioemu_points[XO_IOEMU_POINT_COUNT] = {
 	[XO_IOEMU_POINT_REPLIED] = "ioemu.replied",
 	[XO_IOEMU_POINT_COMPLETED] = "ioemu.completed",
 	[XO_IOEMU_POINT_MAPPED] = "ioemu.mapped",
+	[XO_IOEMU_POINT_MOVING] = "ioemu.moving",
+	[XO_IOEMU_POINT_MOVED] = "ioemu.moved",
 };
 
 static int open_ledger(struct xo_host *host)

@@ -35,6 +35,15 @@ void xo_guest_memory_forget(struct xo_guest_memory *memory)
 		chunk_unmap(memory, &memory->chunks[i]);
 }
 
+void xo_guest_memory_moved(struct xo_guest_memory *memory, uint64_t page)
+{
+	uint64_t number = page / XO_CHUNK_PAGES;
+	struct xo_chunk *chunk = &memory->chunks[number % XO_CHUNKS];
+
+	if (chunk->memory && chunk->number == number)
+		chunk_unmap(memory, chunk);
+}
+
 void xo_guest_memory_close(struct xo_guest_memory *memory)
 {
 	if (!memory->handle)
@@ -78,7 +87,9 @@ static uint8_t *piece_at(struct xo_guest_memory *memory, uint64_t address, size_
 	if (!chunk)
 		return NULL;
 	for (uint32_t page = offset >> PAGE_SHIFT; page <= (offset + n - 1) >> PAGE_SHIFT; page++) {
-		if (!(chunk->absent & 1u << page))
+		uint64_t number = chunk->number * XO_CHUNK_PAGES + page;
+
+		if (!(chunk->absent & 1u << page) && (!memory->window || number != memory->window))
 			continue;
 		/* A page that is not there now may come: do not keep the miss. */
 		chunk_unmap(memory, chunk);

@@ -39,12 +39,14 @@ void xo_host_stop(struct xo_host *host)
 	/* The last DMA: the command's end, which the guest finds when it goes on. */
 	xo_packet_abort(xo_machine_packet(host));
 	xo_machine_commit(host);
+	xo_window_hide(host, XO_WINDOW_STOPPED, true);
 	host->stopped = true;
 }
 
 void xo_host_continue(struct xo_host *host)
 {
 	host->stopped = false;
+	xo_window_hide(host, XO_WINDOW_STOPPED, false);
 	xo_access_recover(host);
 }
 

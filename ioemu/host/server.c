@@ -114,6 +114,8 @@ int xo_server_open(struct xo_host *host)
 	r = attach(host);
 	if (r)
 		return r;
+	if (host->options.bus == XO_BUS_AHCI)
+		xo_window_open(host);
 	/* From here on these handles reach this guest and no other. */
 	if (xentoolcore_restrict_all(host->options.domid) < 0)
 		return failed("cannot restrict the handles to the guest");
@@ -122,6 +124,8 @@ int xo_server_open(struct xo_host *host)
 
 void xo_server_close(struct xo_host *host, bool destroy)
 {
+	if (host->record)
+		xo_window_close(host, destroy);
 	if (host->resource)
 		xenforeignmemory_unmap_resource(host->memory.handle, host->resource);
 	host->resource = NULL;

@@ -310,6 +310,40 @@ static void abar_write(struct xo_region *region, uint64_t offset, unsigned int w
 
 static const struct xo_region_ops abar_ops = { .read = abar_read, .write = abar_write };
 
+static void show(const struct xo_ahci *ahci, uint32_t *shown, uint32_t *page, uint32_t offset)
+{
+	uint32_t value = offset < PORT_BASE ? xo_regs_get(&ahci->generic, offset, 4)
+					    : xo_ahci_get(ahci, offset - PORT_BASE);
+
+	if (shown[offset / 4] == value)
+		return;
+	shown[offset / 4] = value;
+	__atomic_store_n(&page[offset / 4], value, __ATOMIC_RELEASE);
+}
+
+void xo_ahci_show(const struct xo_ahci *ahci, uint32_t shown[XO_AHCI_REGISTERS_SIZE / 4],
+		  uint32_t *page)
+{
+	/* Who waits for one of these looks at the others afterwards: PxTFD is right when PxCI is. */
+	static const uint16_t last[] = {
+		PORT_BASE + PX_SACT,
+		PORT_BASE + PX_CI,
+		PORT_BASE + PX_IS,
+		HBA_IS,
+	};
+
+	for (uint32_t offset = 0; offset < XO_AHCI_REGISTERS_SIZE; offset += 4) {
+		bool late = false;
+
+		for (size_t i = 0; i < XO_ARRAY_SIZE(last); i++)
+			late = late || last[i] == offset;
+		if (!late)
+			show(ahci, shown, page, offset);
+	}
+	for (size_t i = 0; i < XO_ARRAY_SIZE(last); i++)
+		show(ahci, shown, page, last[i]);
+}
+
 void xo_ahci_notify(struct xo_ahci *ahci)
 {
 	const uint8_t fis[8] = { NOTIFY_FIS, NOTIFY_BITS };

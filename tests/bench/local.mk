@@ -9,4 +9,6 @@ tests_bench_ring_bench_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC) $(DRIVE_INC) \
 	-I$(srcdir)/tests/protocol/ring
 tests_bench_ring_bench_LDADD = drive/virtual/libburner.la backend/libring.la mmc/libmmc.la \
 	base/libbase.la $(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS)
-EXTRA_DIST += tests/bench/README.md tests/bench/ring tests/bench/xen tests/bench/xen.d
+EXTRA_DIST += \
+	tests/bench/README.md tests/bench/common tests/bench/ring tests/bench/xen tests/bench/xen.d \
+	tests/bench/ioemu tests/bench/ioemu.d

@@ -84,6 +84,9 @@ struct hv_server {
 };
 
 #define HV_MAX_BOARDS 8u
+#define HV_IOREQ_PAGES 8u
+/* In heap_used: relocated, and no RAM here as long. */
+#define HV_HEAP_AWAY 2u
 
 struct hv_domain {
 	uint32_t slot, domid, incarnation;
@@ -101,6 +104,8 @@ struct hv_domain {
 	uint8_t heap_used[LB_HEAP_PAGES];
 	uint32_t shared_refs;
 	uint32_t store_port, store_pfn;
+	uint32_t
+		ioreq_pfn; /* HVM: the first of HV_IOREQ_PAGES for servers that are mapped the old way */
 	struct lb_domain *shared;
 	struct hv_server *servers[LB_MAX_SERVERS];
 	uint8_t *dirty; /* a bit for each page of RAM */
@@ -212,6 +217,7 @@ void hv_ioreq_domain_kill(struct hv_domain *d);
 void hv_guest_conn_close(struct hv_conn *conn);
 hv_handler hv_dm_create, hv_dm_destroy, hv_dm_info, hv_dm_map_range, hv_dm_unmap_range,
 	hv_dm_map_mem_type, hv_dm_state, hv_dm_intx, hv_dm_isa_irq, hv_dm_msi, hv_dm_modified,
-	hv_dm_set_mem_type, hv_dm_nr_vcpus, hv_dm_shutdown, hv_guest_attach, hv_guest_server;
+	hv_dm_set_mem_type, hv_dm_nr_vcpus, hv_dm_shutdown, hv_dm_relocate, hv_dm_param,
+	hv_guest_attach, hv_guest_server;
 
 #endif

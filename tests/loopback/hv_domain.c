@@ -29,6 +29,8 @@ static void store_interface(struct hv_domain *d)
 	d->store_port = port > 0 ? (uint32_t)port : 0;
 	d->store_pfn = pfn;
 	hv_grant_new(d, GNTTAB_RESERVED_XENSTORE, 0, pfn, true);
+	if (d->type == LB_TYPE_HVM)
+		d->ioreq_pfn = hv_heap_alloc(d, HV_IOREQ_PAGES);
 	if (d->domid != 0)
 		d->xenbus = hv_xenbus_new(d);
 }
@@ -87,6 +89,7 @@ struct hv_domain *hv_domain_create(uint32_t domid, enum lb_domain_type type, uin
 	d->shared->vcpus = vcpus;
 	d->shared->pages = pages;
 	d->shared->ntyped = 0;
+	d->shared->nmoved = 0;
 	atomic_store(&d->shared->paused, 0);
 	atomic_store(&d->shared->cf8, 0);
 	atomic_store(&d->shared->injected, 0);
@@ -139,7 +142,7 @@ bool hv_domain_is_ram(const struct hv_domain *d, uint64_t pfn)
 	if (pfn < d->pages)
 		return !(d->ballooned[pfn / 8] & 1u << (pfn % 8));
 	return pfn >= LB_HEAP_PFN && pfn < LB_HEAP_PFN + LB_HEAP_PAGES &&
-	       d->heap_used[pfn - LB_HEAP_PFN];
+	       d->heap_used[pfn - LB_HEAP_PFN] == 1;
 }
 
 uint32_t hv_heap_alloc(struct hv_domain *d, uint32_t count)

@@ -14,6 +14,7 @@
 #include <xen/hvm/dm_op.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/ioreq.h>
+#include <xen/hvm/params.h>
 
 /* Changes to what a virtual CPU looks up are made between two of these. */
 static void change(struct hv_domain *d)
@@ -276,10 +277,23 @@ int hv_dm_map_mem_type(struct hv_conn *conn, struct hv_call *call)
 			return a[3] ? -EBUSY : -EINVAL;
 	if (!a[3] == !d->shared->servers[a[1]].mem_type_flags)
 		return a[3] ? -EBUSY : -EINVAL;
+	/* One that gave it up may have left pages of it. */
+	if (a[3] && d->shared->ntyped)
+		return -EBUSY;
 	change(d);
 	d->shared->servers[a[1]].mem_type_flags = (uint32_t)a[3];
+	if (!a[3])
+		d->shared->ntyped = 0;
 	change(d);
 	return 0;
+}
+
+static bool type_claimed(const struct hv_domain *d)
+{
+	for (unsigned int id = 0; id < LB_MAX_SERVERS; id++)
+		if (d->shared->servers[id].present && d->shared->servers[id].mem_type_flags)
+			return true;
+	return false;
 }
 
 /* a[0] domid, a[1] type, a[2] first pfn, a[3] how many: back to ram_rw, or HVMMEM_ioreq_server */
@@ -288,13 +302,15 @@ int hv_dm_set_mem_type(struct hv_conn *conn, struct hv_call *call)
 	const uint64_t *a = call->msg->a;
 	struct lb_domain *shared;
 	struct hv_domain *d;
+	uint64_t page;
 	int r = hvm(conn, call, &d);
 
 	if (r < 0)
 		return r;
-	if (a[3] == 0 || a[3] > d->pages || a[2] > d->pages - a[3])
-		return -EINVAL;
 	shared = d->shared;
+	if (a[3] != 1 || !lb_moved_to(shared, a[2], &page))
+		if (a[3] == 0 || a[3] > d->pages || a[2] > d->pages - a[3])
+			return -EINVAL;
 	for (uint32_t i = 0; i < shared->ntyped; i++) {
 		if (a[2] > shared->typed[i].end || a[2] + a[3] - 1 < shared->typed[i].start)
 			continue;
@@ -311,12 +327,89 @@ int hv_dm_set_mem_type(struct hv_conn *conn, struct hv_call *call)
 		return 0;
 	if (a[1] != HVMMEM_ioreq_server)
 		return -EOPNOTSUPP;
+	if (!type_claimed(d))
+		return -EINVAL;
 	if (shared->ntyped == LB_MAX_TYPED)
 		return -ENOMEM;
 	change(d);
 	shared->typed[shared->ntyped++] = (struct lb_range){ a[2], a[2] + a[3] - 1 };
 	change(d);
 	return 0;
+}
+
+/* ---- pages that an emulator moves ---- */
+
+static void set_away(struct hv_domain *d, uint64_t page, bool away)
+{
+	if (page >= LB_HEAP_PFN)
+		d->heap_used[page - LB_HEAP_PFN] = away ? HV_HEAP_AWAY : 1;
+	else if (away)
+		d->ballooned[page / 8] |= (uint8_t)(1u << (page % 8));
+	else
+		d->ballooned[page / 8] &= (uint8_t) ~(1u << (page % 8));
+}
+
+/* The type stays behind. */
+static void untype(struct lb_domain *shared, uint64_t page)
+{
+	for (uint32_t i = 0; i < shared->ntyped; i++)
+		if (shared->typed[i].start == page && shared->typed[i].end == page)
+			shared->typed[i--] = shared->typed[--shared->ntyped];
+}
+
+/* a[0] domid, a[1] how many, a[2] first page, a[3] where to */
+int hv_dm_relocate(struct hv_conn *conn, struct hv_call *call)
+{
+	const uint64_t *a = call->msg->a;
+	struct lb_domain *shared;
+	struct hv_domain *d;
+	uint64_t page, other;
+	int r = hvm(conn, call, &d);
+
+	if (r < 0)
+		return r;
+	shared = d->shared;
+	/* Xen would free what is there, and moves several; nobody needs it. */
+	if (a[1] != 1 || hv_domain_is_ram(d, a[3]) || lb_moved_to(shared, a[3], &other))
+		return -EOPNOTSUPP;
+	if (!lb_moved_to(shared, a[2], &page)) {
+		if (!hv_domain_is_ram(d, a[2]))
+			return -EINVAL;
+		page = a[2];
+	}
+	if (page == a[2] && page != a[3] && shared->nmoved == LB_MAX_MOVED)
+		return -ENOMEM;
+	change(d);
+	untype(shared, a[2]);
+	for (uint32_t i = 0; i < shared->nmoved; i++)
+		if (shared->moved[i].page == page)
+			shared->moved[i--] = shared->moved[--shared->nmoved];
+	if (page != a[3])
+		shared->moved[shared->nmoved++] = (struct lb_moved){ a[3], page };
+	change(d);
+	set_away(d, page, page != a[3]);
+	return 0;
+}
+
+/* a[0] domid, a[1] HVM_PARAM_*. Reply: a[0] its value. Of libxencall, whose handle is unrestricted. */
+int hv_dm_param(struct hv_conn *conn, struct hv_call *call)
+{
+	uint64_t *a = call->msg->a;
+	struct hv_domain *d;
+	int r = hvm(conn, call, &d);
+
+	if (r < 0)
+		return r;
+	switch (a[1]) {
+	case HVM_PARAM_IOREQ_SERVER_PFN:
+		a[0] = d->ioreq_pfn;
+		return 0;
+	case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
+		a[0] = d->ioreq_pfn ? HV_IOREQ_PAGES : 0;
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
 }
 
 /* ---- what an emulator does to the guest ---- */

@@ -433,9 +433,9 @@ static int cmd_wait_file(int argc, char **argv)
 /* One access by a vCPU of the domain: what a guest's in, out, or mov would be. */
 static int cmd_io(int argc, char **argv)
 {
-	static const char text[] = "io DOMID VCPU in|out|read|write|pci-read|pci-write ADDRESS "
-				   "SIZE "
-				   "[VALUE] (PCI: BDF << 8 | REGISTER)";
+	static const char text[] = "io DOMID VCPU in|out|read|exits|write|pci-read|pci-write "
+				   "ADDRESS SIZE [VALUE] (PCI: BDF << 8 | REGISTER; exits: of a "
+				   "read)";
 	struct lb_vcpu *vcpu;
 	uint64_t address, value = 0;
 	unsigned int size;
@@ -456,7 +456,7 @@ static int cmd_io(int argc, char **argv)
 		r = lb_in(vcpu, (uint32_t)address, size, &word);
 	else if (strcmp(argv[3], "out") == 0)
 		r = lb_out(vcpu, (uint32_t)address, size, (uint32_t)value);
-	else if (strcmp(argv[3], "read") == 0)
+	else if (strcmp(argv[3], "read") == 0 || strcmp(argv[3], "exits") == 0)
 		r = lb_read(vcpu, address, size, &value);
 	else if (strcmp(argv[3], "write") == 0)
 		r = lb_write(vcpu, address, size, value);
@@ -465,12 +465,13 @@ static int cmd_io(int argc, char **argv)
 	else if (strcmp(argv[3], "pci-write") == 0)
 		r = lb_pci_write(vcpu, (unsigned int)(address >> 8), address & 255, size,
 				 (uint32_t)value);
+	if (strcmp(argv[3], "exits") == 0)
+		word = (uint32_t)lb_vcpu_exits(vcpu);
 	lb_vcpu_close(vcpu);
 	if (r < 0)
 		return fail("io", r);
 	if (argc == 6)
-		printf("%#llx\n",
-		       (unsigned long long)(strcmp(argv[3], "read") == 0 ? value : word));
+		printf("%#llx\n", (unsigned long long)(strcmp(argv[3], "read") ? word : value));
 	return 0;
 }
 

@@ -7,6 +7,7 @@ LOOPBACK_LIBS = \
 	$(LOOPBACK_LIBDIR)/libxengnttab.so.1 \
 	$(LOOPBACK_LIBDIR)/libxenforeignmemory.so.1 \
 	$(LOOPBACK_LIBDIR)/libxendevicemodel.so.1 \
+	$(LOOPBACK_LIBDIR)/libxencall.so.1 \
 	$(LOOPBACK_LIBDIR)/libxenctrl.so.4.17 \
 	$(LOOPBACK_LIBDIR)/xenstored-preload.so
 LOOPBACK_HDRS = %D%/proto.h %D%/client.h %D%/events.h
@@ -15,7 +16,7 @@ noinst_DATA += $(LOOPBACK_LIBS)
 CLEANFILES += $(LOOPBACK_LIBS)
 noinst_HEADERS += %D%/proto.h %D%/client.h %D%/events.h %D%/hv.h %D%/lb.h
 EXTRA_DIST += %D%/xenevtchn.map %D%/xengnttab.map %D%/xenforeignmemory.map %D%/xendevicemodel.map \
-	%D%/xenctrl.map %D%/lib.sh %D%/README.md
+	%D%/xencall.map %D%/xenctrl.map %D%/lib.sh %D%/README.md
 
 LOOPBACK_LINK = $(AM_V_CCLD)$(MKDIR_P) $(LOOPBACK_LIBDIR) && \
 	$(CC) -std=gnu17 $(AM_CPPFLAGS) $(CPPFLAGS) $(WARN_CFLAGS) $(CFLAGS) -fPIC -shared $(LDFLAGS) \
@@ -33,6 +34,9 @@ $(LOOPBACK_LIBDIR)/libxenforeignmemory.so.1: %D%/xenforeignmemory.c %D%/client.c
 $(LOOPBACK_LIBDIR)/libxendevicemodel.so.1: %D%/xendevicemodel.c %D%/client.c %D%/xendevicemodel.map $(LOOPBACK_HDRS)
 	$(LOOPBACK_LINK) -Wl,--version-script=$(srcdir)/%D%/xendevicemodel.map -o $@ \
 		$(srcdir)/%D%/xendevicemodel.c $(srcdir)/%D%/client.c -lxentoolcore
+$(LOOPBACK_LIBDIR)/libxencall.so.1: %D%/xencall.c %D%/client.c %D%/xencall.map $(LOOPBACK_HDRS)
+	$(LOOPBACK_LINK) -Wl,--version-script=$(srcdir)/%D%/xencall.map -o $@ \
+		$(srcdir)/%D%/xencall.c $(srcdir)/%D%/client.c -lxentoolcore
 $(LOOPBACK_LIBDIR)/libxenctrl.so.4.17: %D%/xenctrl.c %D%/client.c %D%/xenctrl.map $(LOOPBACK_HDRS)
 	$(LOOPBACK_LINK) -Wl,--version-script=$(srcdir)/%D%/xenctrl.map -o $@ \
 		$(srcdir)/%D%/xenctrl.c $(srcdir)/%D%/client.c

@@ -78,6 +78,8 @@ enum lb_op {
 	LB_DM_SET_MEM_TYPE,
 	LB_DM_NR_VCPUS,
 	LB_DM_SHUTDOWN,
+	LB_DM_RELOCATE,
+	LB_DM_PARAM,
 	/* The guest's own side (lb.h) */
 	LB_GUEST_ATTACH,
 	LB_GUEST_BALLOON,
@@ -214,6 +216,13 @@ struct lb_injection {
 
 #define LB_MAX_INJECTIONS 1024u
 #define LB_MAX_TYPED 64u
+#define LB_MAX_MOVED 16u
+
+/* A page that was relocated to where no RAM is. */
+struct lb_moved {
+	uint64_t at;
+	uint64_t page; /* whose memory it is */
+};
 
 struct lb_domain {
 	_Atomic uint32_t domid; /* LB_NO_DOMAIN: the slot is free, or its domain is dying */
@@ -228,6 +237,8 @@ struct lb_domain {
 	uint64_t pages;
 	uint32_t ntyped;
 	struct lb_range typed[LB_MAX_TYPED]; /* pages of type HVMMEM_ioreq_server */
+	uint32_t nmoved;
+	struct lb_moved moved[LB_MAX_MOVED];
 	struct lb_port ports[LB_MAX_PORTS];
 	_Atomic uint64_t grants[LB_MAX_GRANTS];
 	struct lb_server servers[LB_MAX_SERVERS];
@@ -245,6 +256,18 @@ static inline int lb_slot_of(struct lb_shared *shared, uint32_t domid)
 		if (atomic_load(&shared->domains[i].domid) == domid && domid != LB_NO_DOMAIN)
 			return (int)i;
 	return -1;
+}
+
+/* The page whose memory is at page `at`: itself, but for those that were relocated there. */
+static inline bool lb_moved_to(const struct lb_domain *d, uint64_t at, uint64_t *page)
+{
+	for (uint32_t i = 0; i < d->nmoved && i < LB_MAX_MOVED; i++) {
+		if (d->moved[i].at != at)
+			continue;
+		*page = d->moved[i].page;
+		return true;
+	}
+	return false;
 }
 
 /* An event arrives at port p; true: it has to be delivered to p's handle now. */

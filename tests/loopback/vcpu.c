@@ -131,7 +131,9 @@ static bool typed(const struct lb_domain *d, uint64_t pfn)
 
 static bool is_ram(const struct lb_domain *d, const struct lb_access *a)
 {
-	return a->type == LB_ACCESS_MEMORY && a->address / LB_PAGE < d->pages;
+	uint64_t page = a->address / LB_PAGE;
+
+	return a->type == LB_ACCESS_MEMORY && (page < d->pages || lb_moved_to(d, page, &page));
 }
 
 /* The server of an access and what the request says; -1: nobody's, -2: RAM. */
@@ -236,7 +238,10 @@ static void answer_here(struct lb_vcpu *v, struct lb_access *a, bool ram)
 		uint64_t there = a->df ? a->address - step : a->address + step;
 		uint64_t here = a->df ? a->data - step : a->data + step;
 		void *device = NULL, *buffer = &nothing;
+		uint64_t page;
 
+		if (ram && lb_moved_to(domain(v), there / LB_PAGE, &page))
+			there = page * LB_PAGE + there % LB_PAGE;
 		if (ram && there + a->size <= v->size)
 			device = v->memory + there;
 		if (!a->is_ptr)

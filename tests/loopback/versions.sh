@@ -9,7 +9,7 @@ exported() {
 	objdump -T "$1" | awk '/ (DF|DO) / && !/\*UND\*/ { print $(NF - 1), $NF }' |
 		grep -v '^0* ' | tr -d '()' | sort
 }
-for lib in evtchn gnttab foreignmemory devicemodel; do
+for lib in evtchn gnttab foreignmemory devicemodel call; do
 	real=$(ldconfig -p | awk -v l="libxen$lib.so.1" '$1 == l && /x86-64/ { print $NF; exit }')
 	[ -n "$real" ] || {
 		echo "SKIP: no libxen$lib.so.1"

@@ -196,6 +196,12 @@ int xendevicemodel_set_mem_type(xendevicemodel_handle *dmod, domid_t domid, hvmm
 	return OP(dmod, LB_DM_SET_MEM_TYPE, domid, mem_type, first_pfn, nr);
 }
 
+int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid, uint32_t size,
+				   uint64_t src_gfn, uint64_t dst_gfn)
+{
+	return OP(dmod, LB_DM_RELOCATE, domid, size, src_gfn, dst_gfn);
+}
+
 int xendevicemodel_shutdown(xendevicemodel_handle *dmod, domid_t domid, unsigned int reason)
 {
 	return OP(dmod, LB_DM_SHUTDOWN, domid, reason);
@@ -245,13 +251,6 @@ int xendevicemodel_inject_event(xendevicemodel_handle *dmod, domid_t domid, int 
 {
 	(void)dmod, (void)domid, (void)vcpu, (void)vector, (void)type, (void)error_code;
 	(void)insn_len, (void)extra;
-	return lb_errno(-EOPNOTSUPP);
-}
-
-int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid, uint32_t size,
-				   uint64_t src_gfn, uint64_t dst_gfn)
-{
-	(void)dmod, (void)domid, (void)size, (void)src_gfn, (void)dst_gfn;
 	return lb_errno(-EOPNOTSUPP);
 }
 

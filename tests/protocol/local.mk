@@ -44,8 +44,10 @@ check_PROGRAMS += tests/protocol/test_ioemu
 TESTS += tests/protocol/ioemu.test
 EXTRA_DIST += tests/protocol/ioemu.test
 tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c
-tests_protocol_test_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
-tests_protocol_test_ioemu_LDADD = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_protocol_test_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC) -D__XEN_TOOLS__
+tests_protocol_test_ioemu_CFLAGS = $(AM_CFLAGS) $(XENDEVICEMODEL_CFLAGS)
+tests_protocol_test_ioemu_LDADD = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) \
+	$(XENDEVICEMODEL_LIBS)
 
 # The board: the controllers and the virtual burner under the qtest protocol (board.md).
 check_PROGRAMS += tests/protocol/board

@@ -16,6 +16,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <xendevicemodel.h>
+
+#include <xen/hvm/dm_op.h>
+#include <xen/hvm/hvm_op.h>
 
 #include "base/bytes.h"
 #include "base/control.h"
@@ -241,7 +245,7 @@ static uint64_t finish_access(struct worker *w, struct lb_access access)
 	int r = lb_vcpu_start(w->cpu, &access);
 
 	assert_true(r >= 0);
-	for (int i = 0; r == 1 && i < 2000; i++) {
+	for (int i = 0; r == 1 && i < 12000; i++) {
 		r = lb_vcpu_finish(w->cpu, &access, 10);
 		if (r != -ETIMEDOUT)
 			break;
@@ -300,7 +304,7 @@ static uint8_t *ram(struct worker *w, uint64_t address, size_t length)
 
 static void wait_for(struct worker *w, bool (*ready)(struct worker *w))
 {
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < 120000; i++) {
 		drive_serve(w);
 		supervise(w);
 		if (ready(w))
@@ -450,6 +454,175 @@ static void both_buses_read_and_write(void **state)
 	}
 }
 
+/* --- the page that shows registers --- */
+
+static void command(struct worker *w, const char *name)
+{
+	json_t *message = json_pack("{s:s,s:i}", "execute", name, "id", 2);
+
+	assert_int_equal(xo_control_send(w->control, message, NULL, 0), 0);
+	json_decref(message);
+	json_decref(await(w, "return"));
+}
+
+/* Exits of a read at `address`, and that it is `expected`. */
+static uint64_t exits_to_read(struct worker *w, uint64_t address, uint32_t expected)
+{
+	uint64_t before = lb_vcpu_exits(w->cpu);
+
+	assert_int_equal(get(w, address), expected);
+	return lb_vcpu_exits(w->cpu) - before;
+}
+
+/* What the page shows is what the model answers, at every register and behind them. */
+static void shown_as_answered(struct worker *w)
+{
+	uint32_t shown[0x200 / 4];
+
+	for (uint32_t i = 0; i < XO_ARRAY_SIZE(shown); i++) {
+		uint64_t before = lb_vcpu_exits(w->cpu);
+
+		shown[i] = get(w, ABAR + 4 * i);
+		assert_int_equal(lb_vcpu_exits(w->cpu), before);
+	}
+	command(w, "log-dirty");
+	for (uint32_t i = 0; i < XO_ARRAY_SIZE(shown); i++)
+		assert_int_equal(exits_to_read(w, ABAR + 4 * i, shown[i]), 1);
+	command(w, "log-clean");
+	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0x00010301), 0);
+}
+
+static void registers_are_read_without_exits(void **state)
+{
+	struct worker *w = worker_new("ahci");
+	uint8_t cdb[12];
+
+	(void)state;
+	ahci_start(w);
+	shown_as_answered(w);
+	session(w);
+	shown_as_answered(w);
+	block_cdb(cdb, 0x28, 3);
+	ahci_prepare(w, cdb, false, BYTES);
+	set(w, PORT + 0x38, 1);
+	wait_for(w, ahci_done);
+	/* The end of the command is there for who polls, before any write. */
+	assert_int_equal(exits_to_read(w, PORT + 0x20, 0x50), 0);
+	assert_int_equal(exits_to_read(w, ABAR + 0x08, 1), 0);
+	shown_as_answered(w);
+	set(w, PORT + 0x10, 0xffffffff);
+	set(w, ABAR + 0x08, 1);
+	assert_int_equal(exits_to_read(w, ABAR + 0x08, 0), 0);
+	worker_free(w);
+}
+
+/* The page goes where the base address register says, and is nowhere else. */
+static void the_page_follows_the_register(void **state)
+{
+	struct worker *w = worker_new("ahci");
+
+	(void)state;
+	ahci_start(w);
+	config(w, 0x24, 4, 0xffffffff);
+	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0xffffffff), 0);
+	config(w, 0x24, 4, ABAR + 0x5000);
+	assert_int_equal(exits_to_read(w, ABAR + 0x5010, 0x00010301), 0);
+	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0xffffffff), 0);
+	config(w, 4, 2, 4);
+	assert_int_equal(exits_to_read(w, ABAR + 0x5010, 0xffffffff), 0);
+	config(w, 4, 2, 6);
+	assert_int_equal(exits_to_read(w, ABAR + 0x5010, 0x00010301), 0);
+	/* Powered down, and up again. */
+	config(w, 0x74, 2, 3);
+	assert_int_equal(exits_to_read(w, ABAR + 0x5010, 0xffffffff), 0);
+	config(w, 0x74, 2, 0);
+	assert_int_equal(exits_to_read(w, ABAR + 0x5010, 0x00010301), 0);
+	/* Over RAM nothing is put: the guest has its memory there. */
+	memset(ram(w, BUFFER, 0x1000), 0x5a, 0x1000);
+	config(w, 0x24, 4, BUFFER);
+	assert_int_equal(exits_to_read(w, BUFFER + 0x10, 0x5a5a5a5a), 0);
+	config(w, 0x24, 4, ABAR);
+	assert_int_equal(ram(w, BUFFER, 0x1000)[0xfff], 0x5a);
+	/* Saved, or not after all: what is in the guest's memory is none of ours. */
+	command(w, "stop");
+	command(w, "cont");
+	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0x00010301), 0);
+	session(w);
+	worker_free(w);
+}
+
+static void the_page_is_no_memory_to_commands(void **state)
+{
+	struct worker *w = worker_new("ahci");
+	uint8_t cdb[12];
+
+	(void)state;
+	ahci_start(w);
+	block_cdb(cdb, 0x28, 3);
+	ahci_prepare(w, cdb, false, BYTES);
+	xo_put_le32(ram(w, TABLE, 0x100) + 0x80, ABAR);
+	set(w, PORT + 0x38, 1);
+	for (int i = 0; i < 4000 && !get(w, PORT + 0x10); i++) {
+		drive_serve(w);
+		usleep(500);
+	}
+	assert_int_equal(get(w, PORT + 0x10) & 1u << 29, 1u << 29);
+	shown_as_answered(w);
+	worker_free(w);
+}
+
+/* Where another server has the memory type, every access comes to the worker, and all is as it was. */
+static void without_the_page_all_is_the_same(void **state)
+{
+	xendevicemodel_handle *devicemodel = xendevicemodel_open(NULL, 0);
+	struct worker *w;
+	ioservid_t server;
+
+	(void)state;
+	assert_non_null(devicemodel);
+	assert_int_equal(xendevicemodel_create_ioreq_server(devicemodel, (domid_t)guest_domid, 0,
+							    &server),
+			 0);
+	assert_int_equal(xendevicemodel_map_mem_type_to_ioreq_server(
+				 devicemodel, (domid_t)guest_domid, server, HVMMEM_ioreq_server,
+				 XEN_DMOP_IOREQ_MEM_ACCESS_WRITE),
+			 0);
+	w = worker_new("ahci");
+	session(w);
+	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0x00010301), 1);
+	worker_free(w);
+	xendevicemodel_destroy_ioreq_server(devicemodel, (domid_t)guest_domid, server);
+	xendevicemodel_close(devicemodel);
+}
+
+/* It is moved with every change of the register: killed in between, the next one finds it. */
+static void killed_while_the_page_moves(void **state)
+{
+	static const char *const points[] = { "ioemu.moving", "ioemu.moved" };
+
+	(void)state;
+	for (size_t p = 0; p < XO_ARRAY_SIZE(points); p++) {
+		char kill[256] = "";
+		struct worker *w;
+
+		for (int n = 1; n <= 12; n++)
+			snprintf(kill + strlen(kill), sizeof(kill) - strlen(kill), "%s%s=%d",
+				 n == 1 ? "" : ",", points[p], n);
+		setenv("XENOPTIC_KILL", kill, 1);
+		w = worker_new("ahci");
+		for (int i = 0; i < 12; i++) {
+			ahci_start(w);
+			config(w, 4, 2, 4);
+			assert_int_equal(get(w, ABAR + 0x10), 0xffffffff);
+		}
+		assert_true(w->starts > 6);
+		unsetenv("XENOPTIC_KILL");
+		session(w);
+		/* A dead worker's server answers as well. */
+		worker_free(w);
+	}
+}
+
 static void killed_at_every_point(void **state)
 {
 	static const char *const points[] = { "ioemu.taken",	 "ioemu.done",	"ioemu.committed",
@@ -555,6 +728,11 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_buses_read_and_write),
+		cmocka_unit_test(registers_are_read_without_exits),
+		cmocka_unit_test(the_page_follows_the_register),
+		cmocka_unit_test(the_page_is_no_memory_to_commands),
+		cmocka_unit_test(without_the_page_all_is_the_same),
+		cmocka_unit_test(killed_while_the_page_moves),
 		cmocka_unit_test(killed_at_every_point),
 		cmocka_unit_test(killed_at_seeded_counts),
 		cmocka_unit_test(a_trespasser_dies),

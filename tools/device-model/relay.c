@@ -244,6 +244,14 @@ static bool look_at_command(struct relay *relay, struct connection *c, const jso
 		if (!answer)
 			say(relay, "the controllers cannot be stopped or go on");
 		json_decref(answer);
+	} else if (!strcmp(command, "xen-set-global-dirty-log")) {
+		bool on = json_is_true(json_object_get(arguments, "enable"));
+		json_t *answer = ask(relay, on ? "log-dirty-controllers" : "log-clean-controllers");
+
+		/* A live migration begins or has ended; libxl asks Xen to log after this. */
+		if (!answer)
+			say(relay, "the controllers cannot be made ready for a migration");
+		json_decref(answer);
 	} else if (!strcmp(command, "add-fd") && c->libxl.fd_count) {
 		pending = pending_new(c, id);
 		if (pending) {

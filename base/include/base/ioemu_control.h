@@ -26,12 +26,16 @@
  *	"stop"	{}	DMA ends: commands that are with the drive are aborted towards the
  *		guest when it goes on. Return {} when guest memory is touched no more.
  *	"cont"	{}	serves again after "stop"; return {}
+ *	"log-dirty" {}, before a migration begins: every access of the guest comes to the
+ *		worker, since Xen would not log its dirty pages otherwise. "log-clean" {}: no
+ *		longer. Return {}
  *	"save"	{}, after "stop": return {}, and 1 descriptor: a memfd with the state from 0
  *	"load"	{}, with 1 descriptor as "save" gave it, before the guest runs: return {};
  *		error "InvalidState", "InvalidImage". What was under way comes back as
  *		an error that the guest's driver retries.
  *	"query"	{}: return {"slots": N, "slot-size": N, "ioservid": N,
- *		"vcpus": N, "accesses": N, "commands": N, "generation": N, "sandboxed": bool}
+ *		"vcpus": N, "accesses": N, "commands": N, "generation": N, "sandboxed": bool,
+ *		"window": bool, whether the guest reads registers without an access}
  *	"quit"	{}: destroys the ioreq server, return {}, exit status 0
  *
  * Events

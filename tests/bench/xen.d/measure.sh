@@ -10,9 +10,10 @@
 #	c	stock xen-scsifront, xenoptic
 #	d	xen-cdfront, xenoptic (the second drive: a guest has a drive by one way only)
 
-ROUNDS=${BENCH_ROUNDS:-5}
-SECONDS_EACH=${BENCH_SECONDS:-1}
-COUNT=${BENCH_COUNT:-500}
+SECONDS_EACH=1
+COUNT=500
+GUEST=g1
+WARM_UP=8 # sgload's
 PATHS=(a b c d)
 COMMANDS=("tur 0" "read 2" "read 32" "read 64" "read 128" "write 32" "write 64")
 
@@ -108,58 +109,7 @@ load() {
 	fi
 }
 
-# --- times ------------------------------------------------------------------------------------------------------------
-
-# Dom0's time that was not idle, in ms since it was booted: its CPUs' uptime less their idle time (FACTS: xl's CPU times
-# are not to be relied on). Steal is not ours.
-busy_ms() { awk '/^cpu /{ print ($2 + $3 + $4 + $7 + $8) * 10 }' /proc/stat; }
-
-sample() {
-	local before line
-	before=$(busy_ms)
-	line=$(load "$1" "$2" "$3" "seconds:$SECONDS_EACH") || fail "way $1: $2 $3: $line"
-	echo "sample way=$1 command=$2-$3 round=$4 $line dom0_ms=$(($(busy_ms) - before))"
-}
-
-rounds() {
-	local round command way
-	for ((round = 1; round <= ROUNDS; round++)); do
-		for command in "${COMMANDS[@]}"; do
-			for way in "${PATHS[@]}"; do
-				# shellcheck disable=SC2086 # a command and its size
-				sample "$way" $command "$round"
-			done
-		done
-	done
-}
-
 # --- counts -----------------------------------------------------------------------------------------------------------
-
-# What happened in Dom0 during COUNT commands, by the kernel's own tracepoints: system calls, context switches, and
-# interrupts, which are Xen's events. Instructions where the machine counts them for a guest of Xen.
-count_kernel() {
-	local events=raw_syscalls:sys_enter,sched:sched_switch,irq:irq_handler_entry,instructions
-	perf stat -a -x, -o perf.out -e "$events" -- true 2>/dev/null || return 0
-	perf stat -a -x, -o perf.out -e "$events" -- "$XO_BIN/guest" run "$PWD/g1.sock" "/tmp/sgload ${NODE[$1]} $2 $3 count:$COUNT" >/dev/null
-	awk -F, -v n="$COUNT" -v head="count way=$1 command=$2-$3" '
-		$3 ~ /sys_enter/ { head = head " syscalls=" $1 / n }
-		$3 ~ /sched_switch/ { head = head " switches=" $1 / n }
-		$3 ~ /irq_handler/ { head = head " events=" $1 / n }
-		$3 ~ /instructions/ && $1 ~ /^[0-9]/ { head = head " instructions=" $1 / n }
-		END { print head }' perf.out
-}
-
-# Dom0's and the guest's hypercalls, by Xen's own trace of them and of who runs.
-count_hypercalls() {
-	local trace
-	xentrace -D -e 0x0022f000 -S 256 -T 120 trace.bin >/dev/null 2>&1 &
-	trace=$!
-	wait_until 10 test -s trace.bin || true
-	load "$1" "$2" "$3" "count:$COUNT" >/dev/null
-	kill -INT "$trace"
-	wait "$trace" || true
-	python3 "$XO_BIN/hypercalls.py" trace.bin "$COUNT" "count way=$1 command=$2-$3"
-}
 
 counts() {
 	local command way
@@ -169,7 +119,7 @@ counts() {
 			# shellcheck disable=SC2086
 			count_kernel "$way" $command
 			# shellcheck disable=SC2086
-			count_hypercalls "$way" $command
+			trace 0x0022f000 "$way" $command
 		done
 	done
 }

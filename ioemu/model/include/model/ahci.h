@@ -12,6 +12,8 @@
 #define XO_AHCI_ABAR_SIZE 4096
 #define XO_AHCI_GENERIC_SIZE 0x100
 #define XO_AHCI_PORT_SIZE 0x80
+/* Behind them the ABAR reads 0. */
+#define XO_AHCI_REGISTERS_SIZE (XO_AHCI_GENERIC_SIZE + XO_AHCI_PORT_SIZE)
 #define XO_AHCI_SLOTS 32
 
 /* The command that the port works on: what was fetched from its header and table. */
@@ -61,6 +63,15 @@ void xo_ahci_reset(struct xo_ahci *ahci);
 /* Whether a saved state is one that this model can go on with. */
 bool xo_ahci_state_valid(const struct xo_ahci_state *state);
 int xo_ahci_resume(struct xo_ahci *ahci);
+
+/*
+ * Shows the registers in a page of guest memory behind the ABAR, whose reads then need no access
+ * here: no register of AHCI changes when it is read. `shown` is what the page holds since the last
+ * call, for both zeros at first: the page itself is never read, others may write it. What tells of a
+ * command's end is stored last.
+ */
+void xo_ahci_show(const struct xo_ahci *ahci, uint32_t shown[XO_AHCI_REGISTERS_SIZE / 4],
+		  uint32_t *page);
 
 /*
  * The medium changed or the button was pressed: tells a guest that enabled

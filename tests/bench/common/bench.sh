@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bench FOLDER [--here] [ROUNDS]: the host's part of the measurements on real Xen: runs FOLDER/measure.sh in Dom0, with
+# dom0.sh before it, and prints FOLDER/table.py's tables of its lines "sample …" and "count …".
+bench() {
+	local folder=$1 top name log rounds=5 status=0 options=()
+	local common=${BASH_SOURCE[0]%/*}
+	top=$(readlink -f "$common/../../..")
+	name=$(basename "$folder" .d)
+	log=${XENOPTIC_XEN_BUILD:-$top/build-xen}/bench-$name.log
+	shift
+	for word; do
+		case $word in
+		--here) options+=(--here) ;;
+		[1-9]*) rounds=$word ;;
+		*) sed -n '3,/^set /s/^# \{0,1\}//p' "$0"; exit 2 ;;
+		esac
+	done
+	mkdir -p "$(dirname "$log")"
+	script=$(mktemp -d)
+	trap 'rm -rf "$script"' EXIT
+	cp "$common"/*.py "$script/"
+	# Dom0 gets no environment of ours, and one script: the setting goes in as its first lines.
+	{
+		sed -n '1,/^# time:/p' "$folder/measure.sh"
+		echo "ROUNDS=$rounds"
+		cat "$common/dom0.sh"
+		sed '1,/^# time:/d' "$folder/measure.sh"
+	} >"$script/bench-$name.sh"
+	"$top/tests/xen/run" "${options[@]}" "$script/bench-$name.sh" | tee "$log" |
+		{ grep --line-buffered -v -E '^(sample|count) ' || true; } || status=$?
+	PYTHONPATH=$common PYTHONDONTWRITEBYTECODE=1 python3 "$folder/table.py" <"$log" || status=$?
+	return "$status"
+}
