@@ -265,8 +265,8 @@ static int insert_run(struct xo_drive *drive, struct xo_control_job *job)
 	if (!r)
 		drive->disc_fd = job->fds[0];
 	job->fds[0] = -1; /* taken over */
-	/* The predecessor may have died before the launcher had it. */
-	if (!r && again && drive->record->descriptions != drive->record->descriptions_told)
+	/* The predecessor may have died before the launcher had it, or with the launcher that had it. */
+	if (!r && again)
 		xo_burner_save(drive->bottom);
 	free(text);
 	return r;

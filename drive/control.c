@@ -162,8 +162,6 @@ static bool send_due(struct xo_drive *drive, enum xo_due due)
 	if (fd >= 0)
 		close(fd);
 	/* The successor of a process that is killed before this tells it again: "insert" with "again". */
-	if (sent && due == XO_DUE_DESCRIPTION)
-		xo_ledger_commit(&drive->record->descriptions_told, drive->known_number);
 	return sent;
 }
 

@@ -161,7 +161,6 @@ static void take_from_burner(struct xo_drive *drive)
 		free(drive->known_description);
 		drive->known_description = drive->description;
 		drive->known_length = drive->description_length;
-		drive->known_number = drive->description_number;
 		drive->description = NULL;
 		xo_control_due(drive, XO_DUE_DESCRIPTION);
 	}

@@ -157,13 +157,11 @@ struct xo_drive {
 	/* Written by the thread that runs a job, read by the owner when the job is over. */
 	char *description; /* the newest that the burner gave, until the owner takes it */
 	size_t description_length;
-	uint32_t description_number;
 	bool tray_moved; /* the burner's, and where it is now */
 	bool tray_open;
 	int disc_fd;
 	char *known_description; /* the newest, for "query-description" */
 	size_t known_length;
-	uint32_t known_number;
 };
 
 /* drive.c: setting up, jobs. */

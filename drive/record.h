@@ -16,7 +16,7 @@
 #include "mmc/cdb.h"
 
 #define XO_RECORD_KIND "drive"
-#define XO_RECORD_LAYOUT 1
+#define XO_RECORD_LAYOUT 2
 
 /* Names of the kill points (base/point.h). */
 enum xo_drive_point {
@@ -122,8 +122,6 @@ struct xo_drive_record {
 	uint64_t ids; /* last command id given out */
 	uint64_t inner_ids; /* the same for commands of our own; see xo_inner_id() */
 	uint64_t joined; /* last order of attachment given out */
-	uint32_t descriptions; /* that the burner gave out */
-	uint32_t descriptions_told; /* the launcher has got the newest if this is as many */
 	uint32_t inquiry_length;
 	uint8_t inquiry[XO_INQUIRY_SIZE]; /* of the drive, for links without the lease */
 	struct xo_undo_record undo;

@@ -30,8 +30,6 @@ static void save_description(void *priv, const char *json, size_t length)
 	}
 	memcpy(copy, json, length);
 	copy[length] = 0;
-	drive->description_number = drive->record->descriptions + 1;
-	xo_ledger_commit(&drive->record->descriptions, drive->description_number);
 	free(drive->description);
 	drive->description = copy;
 	drive->description_length = length;

@@ -580,6 +580,10 @@ static int adopt_process(struct xo_drive *drive)
 	LIST_FOREACH (attachment, &drive->links, entry)
 		if (attachment->state == XO_ATTACHMENT_HELD && !has_open(query, attachment->id))
 			xo_attachment_offer_again(attachment);
+	/* The former one may have died before it had written down what it was told of the disc. */
+	if (drive->is_virtual && json_is_true(json_object_get(query, "disc")))
+		xo_worker_command(drive->worker, XO_DRIVE_QUERY_DESCRIPTION, NULL, NULL, 0, NULL,
+				  NULL);
 	json_decref(query);
 	return 0;
 }

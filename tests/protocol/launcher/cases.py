@@ -13,6 +13,7 @@ from rig import Daemon, Failure, Frontend, Store, check, create, kill_and_wait, 
 
 DOM0 = Store(f"{DIR}/socket")
 TUR = b"\0" * 6
+RESERVE_TRACK = bytes.fromhex("53 00 00 00 00 00 00 10 00 00")
 
 
 class Guest:
@@ -865,6 +866,47 @@ def opened_tray_is_told_by_the_successor():
     check(died == 4, f"died {died} times")
 
 
+def discs_are_described_whoever_dies():
+    """The launcher dies as it writes what has become of a disc: with the text beside the old one, and in its place."""
+    died = []
+    for point in ("saving", "saved"):
+        for number in range(1, 12):
+            daemon = Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
+            guest = Guest(daemon)
+            front = guest.frontend
+            front.connect()
+            disc = f"{DIR}/blank-{point}-{number}"
+            check(daemon.cli("disc", "new", disc, "--type", "cd-r").returncode == 0, "disc new")
+            daemon.control("insert", drive=guest.drive, disc=disc)
+            for _ in range(3):  # what a new guest and a new disc have to be told
+                front.command()
+
+            def described():
+                with open(f"{disc}.json", encoding="utf-8") as f:
+                    return len(json.load(f).get("tracks", [])) == 1
+
+            check(not described(), "a blank disc has a track")
+            daemon.kill()
+            daemon.start({"XENOPTIC_KILL": f"launcher.{point}={number}"})
+            check(front.command(RESERVE_TRACK) == (0, 0), "RESERVE TRACK")
+            Daemon.wait(lambda: daemon.process.poll() is not None or described())
+            over = daemon.process.poll() is None and daemon.cli("control", "list").returncode == 0
+            if over:
+                daemon.kill()
+            else:
+                daemon.process.wait(PATIENCE)
+                died.append(point)
+            daemon.start()
+            daemon.ready()
+            Daemon.wait(described, lambda: f"launcher.{point}={number}: the disc's description is the old one")
+            guest.destroy()
+            daemon.idle()
+            daemon.stop()
+            if over:
+                break
+    check(len(set(died)) == 2, f"died at {died}")
+
+
 # Cases that share a daemon, then those that bring their own.
 SHARED = [
     connects_serves_and_detaches,
@@ -896,6 +938,7 @@ OWN = [
     workers_die_with_the_launcher,
     keeper_is_replaced,
     opened_tray_is_told_by_the_successor,
+    discs_are_described_whoever_dies,
     launcher_dies_at_every_point_of_a_connection,
 ]
 
