@@ -109,7 +109,7 @@ static int disc_new(const char *path, const char *type, const char *size)
 
 	if (!type)
 		return fail_usage("--type is missing");
-	if (!medium || !medium->writable)
+	if (!medium || !medium->burned)
 		return fail_usage("no such type of blank; there are cd-r, dvd+r and bd-r");
 	if (size && !parse_size(size, &sectors))
 		return fail_usage("--size is a number of sectors, or of bytes with K, M or G");

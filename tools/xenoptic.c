@@ -10,7 +10,6 @@
 #include "cli/client.h"
 #include "cli/list.h"
 #include "disc.h"
-#include "disc.h"
 
 struct subcommand {
 	const char *name;
@@ -171,8 +170,6 @@ static int disc_eject(struct xo_cli *cli, int argc, char **argv)
 
 static int run_disc(struct xo_cli *cli, int argc, char **argv)
 {
-	if (argc > 1 && (!strcmp(argv[0], "new") || !strcmp(argv[0], "info")))
-		return disc_main(argc, argv);
 	if (argc > 0 && (!strcmp(argv[0], "new") || !strcmp(argv[0], "info")))
 		return disc_main(argc, argv); /* files only, no daemon */
 	if (argc > 1 && !strcmp(argv[0], "insert"))

@@ -239,8 +239,15 @@ static int describe(struct xo_disc *disc, int fd, const char *json, size_t lengt
 {
 	struct stat st;
 
-	if (json)
-		return xo_disc_parse(disc, json, length, error);
+	if (json) {
+		int r = xo_disc_parse(disc, json, length, error);
+
+		/* A profile that is current must be one of the list's (MMC-6 5.3.1). */
+		if (r || !xo_medium(disc->media)->writable || xo_medium(disc->media)->burned)
+			return r;
+		*error = strdup("the virtual burner does not write media of that type");
+		return -EINVAL;
+	}
 	if (fstat(fd, &st))
 		return -errno;
 	return xo_disc_make_image(disc, XO_MEDIA_NONE, (uint64_t)st.st_size);

@@ -77,12 +77,12 @@ static const struct feature features[] = {
 	{ XO_FEATURE_MORPHING, 1, true, ALWAYS, .length = 4, .data = { 2 } }, /* OCEvent */
 	{ XO_FEATURE_REMOVABLE_MEDIUM, 2, true, ALWAYS, .length = 4, .data = { 0x39 } }, /* tray, load, eject, lock */
 	{ XO_FEATURE_RANDOM_READABLE, 0, false, CDS | DVDS | BDS, .fill = random_readable },
-	{ XO_FEATURE_MULTI_READ, 0, true, CDS, .length = 0 },
+	{ XO_FEATURE_MULTI_READ, 0, false, CDS, .length = 0 },
 	{ XO_FEATURE_CD_READ, 2, false, CDS, .length = 4, .data = { 1 } }, /* CD-Text */
 	{ XO_FEATURE_DVD_READ, 1, false, DVDS, .length = 4, .data = { 1, 0, 0, 0 } },
 	{ XO_FEATURE_INCREMENTAL_STREAMING_WRITABLE, 1, false, CD_R | BD_R, .fill = incremental_writable },
 	{ XO_FEATURE_DVD_PLUS_R, 0, false, DVD_PLUS_R, .length = 4, .data = { 1 } },
-	/* BUF, R-W raw, test write; data block types 0, 8-13 */
+	/* BUF, test write; data block types 0, 8-13 */
 	{ XO_FEATURE_CD_TRACK_AT_ONCE, 2, false, CD_R, .length = 4, .data = { 0x44, 0, 0x3f, 0x01 } },
 	/* BUF, SAO, test write, R-W; the longest cue sheet */
 	{ XO_FEATURE_CD_MASTERING, 0, false, CD_R, .length = 4, .data = { 0x65, 0, 0x10, 0 } },

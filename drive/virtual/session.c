@@ -149,7 +149,7 @@ uint32_t vb_close_track_session(struct vb *vb)
 
 uint32_t vb_send_opc(struct vb *vb)
 {
-	return vb_fetch_parameters(vb, xo_get_be16(vb->command->cdb + 7) * 8u);
+	return vb_fetch_parameters(vb, xo_get_be16(vb->command->cdb + 7));
 }
 
 uint32_t vb_blank(struct vb *vb)

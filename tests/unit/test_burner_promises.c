@@ -141,6 +141,31 @@ static void features_have_their_commands(void **state)
 	}
 }
 
+/* Persistent is what is always current (MMC-6 5.2.2.3), with any medium and with none. */
+static void what_is_persistent_is_current(void **state)
+{
+	static const unsigned int media[] = { XO_MEDIA_NONE, XO_MEDIA_CD_R, XO_MEDIA_DVD_PLUS_R,
+					      XO_MEDIA_BD_R };
+	struct kit kit;
+
+	(void)state;
+	for (size_t m = 0; m < XO_ARRAY_SIZE(media); m++) {
+		uint32_t length;
+
+		if (media[m] == XO_MEDIA_NONE)
+			kit_open(&kit);
+		else
+			kit_open_with(&kit, media[m], 0);
+		assert_int_equal(kit_in(&kit, "46 00 00 00 00 00 00 04 00 00", 1024), 0);
+		length = xo_get_be32(kit.data) + 4;
+		for (uint32_t at = 8; at + 4 <= length; at += 4u + kit.data[at + 3])
+			if ((kit.data[at + 2] & 3) == 2)
+				fail_msg("feature %04x is persistent and not current",
+					 xo_get_be16(kit.data + at));
+		kit_close(&kit);
+	}
+}
+
 /* A drive without analogue audio (no feature 0103h) has none of its commands, nor CSS's keys (0106h). */
 static void what_is_not_promised_is_refused(void **state)
 {
@@ -236,6 +261,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(features_have_their_commands),
+		cmocka_unit_test(what_is_persistent_is_current),
 		cmocka_unit_test(what_is_not_promised_is_refused),
 		cmocka_unit_test(logical_units_are_reported),
 		cmocka_unit_test(the_buffer_is_read),

@@ -195,6 +195,28 @@ static void read_only_discs_stay(void **state)
 	kit_close(&kit);
 }
 
+/* No profile of the list fits them: they do not come in at all. */
+static void other_blanks_stay_out(void **state)
+{
+	static const char dvd_ram[] = "{\"format\":\"xenoptic-disc\",\"version\":1,\"type\":\"dvd-"
+				      "ram\",\"capacity\":2236704}";
+	char path[] = "/tmp/burner-rules-XXXXXX";
+	char *error = NULL;
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit);
+	kit.fd = mkstemp(path);
+	unlink(path);
+	assert_int_equal(xo_burner_insert(kit.unit, dup(kit.fd), dvd_ram, strlen(dvd_ram), false,
+					  &error),
+			 -EINVAL);
+	assert_non_null(error);
+	free(error);
+	assert_false(xo_burner_loaded(kit.unit));
+	kit_close(&kit);
+}
+
 static void unknown_is_refused(void **state)
 {
 	static const uint8_t unknown[] = { 0x01, 0x3b, 0x44, 0xa3, 0xa4,
@@ -363,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_broken_session_is_closed),
 		cmocka_unit_test(work_in_the_background),
 		cmocka_unit_test(read_only_discs_stay),
+		cmocka_unit_test(other_blanks_stay_out),
 		cmocka_unit_test(unknown_is_refused),
 		cmocka_unit_test(allocation_lengths_cut),
 		cmocka_unit_test(mode_pages_are_judged),

@@ -53,6 +53,7 @@ struct xo_medium {
 	uint8_t family; /* enum xo_medium_family */
 	uint8_t ecc_blocks; /* sectors of the smallest unit that can be written: 1, 16, 32 */
 	bool writable;
+	bool burned; /* the virtual burner writes it */
 	bool erasable;
 	bool overwritable; /* any block at any time, once formatted */
 	uint32_t capacity; /* sectors of the usual blank */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A logical unit as a stack: filters (lease, trace, policy, split, fault,
- * delay) over a bottom (pass-through or the virtual burner), all with the
- * same operations. A filter works on the command and calls the next one.
+ * A logical unit as a stack: filters (trace, policy, attention, events,
+ * handover, split, fault, delay: stack.c) over a bottom (pass-through or the
+ * virtual burner), all with the same operations; the lease is with the links. A filter works on the command and calls the next one.
  */
 #ifndef XO_DRIVE_UNIT_H
 #define XO_DRIVE_UNIT_H
