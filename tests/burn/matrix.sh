@@ -35,6 +35,11 @@ matrix_track() {
 			$r = ($r * 1103515245 + 12345) & 0x7fffffff;
 			print pack("s<s<", 9000 * sin($i * $n * 0.03) + ($r >> 16) % 64, 9000 * sin($i * $n * 0.07));
 		}' "$1" >"$burn_dir/track$1.pcm"
+	matrix_wav "$1"
+}
+
+# matrix_wav N: track N's samples as .wav.
+matrix_wav() {
 	perl -e 'my $n = shift;
 		print pack("A4VA4A4VvvVVvvA4V", "RIFF", $n + 36, "WAVE", "fmt ", 16, 1, 2, 44100, 176400, 4, 16, "data", $n)
 		' "$(stat -c %s "$burn_dir/track$1.pcm")" >"$burn_dir/track$1.wav"

@@ -5,7 +5,7 @@
 # nobody but the keeper has what they promised), all in the middle of burns. The program notices nothing, the
 # burner counts just the commands that the guest gave, the disc is equal. CD-R by the class vscsi, the others
 # by vcd.
-# XO_FULL=1: more of it in every burn.
+# XO_FULL=1: 100 seeded kills of each in every burn.
 # shellcheck disable=SC2317,SC2030,SC2031 # functions called by name, in subshells of their own
 set -u
 . "${top_srcdir:?}/tests/loopback/burn/lib.sh"
@@ -48,6 +48,11 @@ kills() {
 burn_cdr_tao() { burn_guest wodim -s gracetime=0 dev=/dev/sr0 -tao "$lb_dir/iso"; }
 burn_cdr_sao() { burn_guest wodim -s gracetime=0 dev=/dev/sr0 -sao "$lb_dir/iso"; }
 burn_cdrdao() { burn_guest cdrdao write --device /dev/sr0 --driver generic-mmc -n "$lb_dir/data.toc"; }
+burn_audio() { burn_guest cdrskin dev=/dev/sr0 -audio "$lb_dir/track1.wav"; }
+burn_sessions() {
+	burn_text "xorriso -outdev /dev/sr0 -joliet off -map '$lb_dir/tree' / -commit -close off &&
+		xorriso -dev /dev/sr0 -map '$lb_dir/more/second' /second -commit"
+}
 burn_dvdr() { burn_guest growisofs -dvd-compat -Z /dev/sr0="$lb_dir/iso"; }
 burn_bdr() { burn_guest xorriso -as cdrecord dev=/dev/sr0 "$lb_dir/iso"; }
 
@@ -78,7 +83,10 @@ eject_again() {
 	done
 }
 
-# once MEDIUM BURN: a burn; then in $extra what the burner did beyond the guest's commands.
+same_iso() { burn_same_iso "$lb_dir/iso"; }
+same_audio() { burn_same_audio 1 "$lb_dir/track1.pcm"; }
+
+# once MEDIUM BURN [CHECK]: a burn; then in $extra what the burner did beyond the guest's commands.
 once() {
 	local before after given answered failed
 	burn_insert "$1"
@@ -92,7 +100,7 @@ once() {
 	[ "$given" = "$answered" ] || lb_fail "$2: $given commands, $answered answers"
 	[ "$failed" = 0 ] || lb_fail "$2: $failed commands failed on the way"
 	eject_again
-	burn_same_iso "$lb_dir/iso" || lb_fail "$2: the disc differs"
+	"${3:-same_iso}" || lb_fail "$2: the disc differs"
 	extra=$((after - before - given))
 	commands=$given
 	rm -f "$burn_disc"
@@ -107,13 +115,17 @@ begin() {
 	} >"$conf"
 	shift
 	# shellcheck disable=SC2163 # NAME=VALUE
-	# shellcheck disable=SC2163 # NAME=VALUE
 	[ $# = 0 ] || export "$@"
 	burn_start --log 6 --config "$conf"
 	unset XENOPTIC_KILL
 	settled=
 	burn_make_iso 6000
 	printf 'CD_ROM\nTRACK MODE1\nDATAFILE "%s"\n' "$lb_dir/iso" >"$lb_dir/data.toc"
+	head -c $((2352 * 2600)) "$lb_dir/tree/data" >"$lb_dir/track1.pcm"
+	matrix_wav 1
+	mkdir "$lb_dir/more" "$lb_dir/both"
+	printf 'The second session.\n' >"$lb_dir/more/second"
+	cp "$lb_dir/tree/"* "$lb_dir/more/second" "$lb_dir/both"
 }
 
 # What was to be killed and was, in $deaths; a named point that was not reached fails.
@@ -155,15 +167,15 @@ kill_launcher_at() {
 # Each in a loopback of its own, so that counts begin anew.
 reference() (
 	begin 0
-	once "$1" "$2"
-	once "$1" "$2"
+	once "$@"
+	once "$@"
 	burn_stop
 	echo "$extra $commands" >"$work/reference"
 )
 
 workers_killed() (
 	begin 0 XENOPTIC_KILL="$(kills "$seeded")"
-	once "$1" "$2"
+	once "$@"
 	burn_stop
 	count_deaths
 	echo "$extra $commands $deaths" >"$work/workers"
@@ -181,7 +193,7 @@ launcher_killed() (
 	: >"$lb_dir/killing"
 	(
 		trap ': >"$lb_dir/over"' EXIT
-		once "$1" "$2" && echo "$extra $commands" >"$lb_dir/once"
+		once "$@" && echo "$extra $commands" >"$lb_dir/once"
 	) &
 	burn=$!
 	kill_launcher_at "${at[@]}"
@@ -220,6 +232,8 @@ seeded=20 launcher_kills=8
 row "CD-R TAO" cd-r burn_cdr_tao
 row "CD-R SAO" cd-r burn_cdr_sao
 row "CD-R cdrdao" cd-r burn_cdrdao
+row "CD-R audio" cd-r burn_audio same_audio
+row "CD-R sessions" cd-r burn_sessions check_sessions
 burn_bus=vcd # a ring of four pages, grants that are kept, events
 row "DVD+R, vcd" dvd+r burn_dvdr
 row "BD-R, vcd" bd-r burn_bdr

@@ -49,7 +49,7 @@ struct command {
  * one each to fetch the event, send, receive and notify. (On Xen one more acknowledges the
  * event, and grant copies are one call for any number of pages.) Beside them it may execute
  * RING_INSTRUCTIONS, PAGE_INSTRUCTIONS a page and one copy of the data, measured as this CPU's
- * memcpy does it: a second copy anywhere is over the budget.
+ * memcpy does it: a second copy is over the budget.
  * The drive receives and sends, sleeps, and calls the file once. Its follower's futex is not
  * counted: that looks at the clock, and a busy machine makes it look more often.
  */

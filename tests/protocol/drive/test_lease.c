@@ -31,6 +31,7 @@ static int setup(void **state)
 	(void)state;
 	harness_init(&h, false);
 	harness_start(&h);
+	harness_check_sandbox(&h);
 	a = harness_client(&h, 1, 1, UUID_A);
 	assert_string_equal(client_add(a), "held");
 	return 0;
@@ -142,6 +143,7 @@ static void test_draining_restart(void **state)
 	assert_string_equal(client_add(b), "next");
 	harness_kill(&h);
 	harness_start(&h);
+	harness_check_sandbox(&h);
 	harness_wait_lease(&h, "held");
 	assert_int_equal(h.fake->locked, 0);
 	client_tur(b);

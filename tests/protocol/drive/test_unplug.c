@@ -22,6 +22,7 @@ static int setup(void **state)
 	(void)state;
 	harness_init(&h, false);
 	harness_start(&h);
+	harness_check_sandbox(&h);
 	a = harness_client(&h, 1, 1, UUID);
 	assert_string_equal(client_add(a), "held");
 	while (!a->hellos)

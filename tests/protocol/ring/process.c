@@ -50,6 +50,63 @@ static void expect(struct stage *stage, uint16_t rqid, int32_t rslt)
 	assert_int_equal(response.rslt, rslt);
 }
 
+static unsigned long status_field(pid_t pid, const char *field, int base)
+{
+	char path[64], line[256];
+	unsigned long value = ~0ul;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, field, strlen(field)))
+			value = strtoul(line + strlen(field), NULL, base);
+	fclose(file);
+	return value;
+}
+
+/* Sockets, memory, events and what it was started with: nothing that leads to a file or a device. */
+static void check_descriptors(pid_t pid)
+{
+	static const char *const kinds[] = { "socket:", "anon_inode:", "/memfd:", "pipe:" };
+	char path[64], target[256];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		bool known = atoi(entry->d_name) <= 2;
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		target[n < 0 ? 0 : n] = '\0';
+		for (unsigned int i = 0; i < XO_ARRAY_SIZE(kinds); i++)
+			known |= !strncmp(target, kinds[i], strlen(kinds[i]));
+		if (!known && n >= 0)
+			fail_msg("descriptor %s is %s", entry->d_name, target);
+	}
+	closedir(dir);
+}
+
+/* Before the first request: filter, no user, no capabilities, no way back. */
+static void check_shut_in(const struct stage *stage)
+{
+	assert_int_equal(status_field(stage->pid, "Seccomp:", 10), 2);
+	assert_int_equal(status_field(stage->pid, "NoNewPrivs:", 10), 1);
+	assert_int_equal(status_field(stage->pid, "CapEff:", 16), 0);
+	assert_int_equal(status_field(stage->pid, "CapPrm:", 16), 0);
+	check_descriptors(stage->pid);
+	if (geteuid() == 0) {
+		const struct passwd *nobody = getpwnam("nobody");
+
+		assert_non_null(nobody);
+		assert_int_equal(status_field(stage->pid, "Uid:", 10), nobody->pw_uid);
+		assert_int_equal(status_field(stage->pid, "Gid:", 10), nobody->pw_gid);
+	}
+}
+
 static struct stage *started_with(unsigned int pages, unsigned int luns, const char *extra)
 {
 	struct stage *stage = stage_new(pages, luns);
@@ -58,6 +115,7 @@ static struct stage *started_with(unsigned int pages, unsigned int luns, const c
 	stage_start(stage);
 	assert_string_equal(stage->error, "");
 	assert_true(stage->ready);
+	check_shut_in(stage);
 	return stage;
 }
 
@@ -103,67 +161,6 @@ static void test_commands(void **state)
 	expect(stage, 5, HOST(NO_CONNECT));
 	expect(stage, 4, 0);
 	assert_int_equal(stage->luns[1].executed, 1);
-	stage_free(stage);
-}
-
-static unsigned long status_field(pid_t pid, const char *field, int base)
-{
-	char path[64], line[256];
-	unsigned long value = ~0ul;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, field, strlen(field)))
-			value = strtoul(line + strlen(field), NULL, base);
-	fclose(file);
-	return value;
-}
-
-/* Sockets, memory, events and what it was started with: nothing that leads to a file or a device. */
-static void check_descriptors(pid_t pid)
-{
-	static const char *const kinds[] = { "socket:", "anon_inode:", "/memfd:", "pipe:" };
-	char path[64], target[256];
-	struct dirent *entry;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while ((entry = readdir(dir))) {
-		bool known = atoi(entry->d_name) <= 2;
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-
-		target[n < 0 ? 0 : n] = '\0';
-		for (unsigned int i = 0; i < XO_ARRAY_SIZE(kinds); i++)
-			known |= !strncmp(target, kinds[i], strlen(kinds[i]));
-		if (!known && n >= 0)
-			fail_msg("descriptor %s is %s", entry->d_name, target);
-	}
-	closedir(dir);
-}
-
-/* Before the first request: filter, no user, no capabilities, no way back. */
-static void test_sandbox(void **state)
-{
-	struct stage *stage = started(1, 1);
-
-	(void)state;
-	assert_int_equal(status_field(stage->pid, "Seccomp:", 10), 2);
-	assert_int_equal(status_field(stage->pid, "NoNewPrivs:", 10), 1);
-	assert_int_equal(status_field(stage->pid, "CapEff:", 16), 0);
-	assert_int_equal(status_field(stage->pid, "CapPrm:", 16), 0);
-	check_descriptors(stage->pid);
-	if (geteuid() == 0) {
-		const struct passwd *nobody = getpwnam("nobody");
-
-		assert_non_null(nobody);
-		assert_int_equal(status_field(stage->pid, "Uid:", 10), nobody->pw_uid);
-		assert_int_equal(status_field(stage->pid, "Gid:", 10), nobody->pw_gid);
-	}
 	stage_free(stage);
 }
 
@@ -489,19 +486,12 @@ static void test_persistent_grants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_sandbox),
-		cmocka_unit_test(test_luns),
-		cmocka_unit_test(test_disconnect),
-		cmocka_unit_test(test_disconnect_by_force),
-		cmocka_unit_test(test_broken_ring),
-		cmocka_unit_test(test_cannot_connect),
-		cmocka_unit_test(test_lost_link),
-		cmocka_unit_test(test_storm),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_killed_anywhere),
-		cmocka_unit_test(test_persistent_grants),
+		cmocka_unit_test(test_commands),	cmocka_unit_test(test_luns),
+		cmocka_unit_test(test_disconnect),	cmocka_unit_test(test_disconnect_by_force),
+		cmocka_unit_test(test_broken_ring),	cmocka_unit_test(test_cannot_connect),
+		cmocka_unit_test(test_lost_link),	cmocka_unit_test(test_storm),
+		cmocka_unit_test(test_random),		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_killed_anywhere), cmocka_unit_test(test_persistent_grants),
 	};
 
 	xo_log_open("ring-process", XO_LOG_ERROR);

@@ -45,7 +45,7 @@ wait_until 30 xenoptic list
 [ "$(pidof xenoptic-ring xenoptic-drive xenoptic-keeper | xargs -n1 | sort)" = "$workers" ] || fail "workers were started again"
 # shellcheck disable=SC2046 # pids
 kill -9 $(pidof xenoptic-ring) $(pidof xenoptic-drive)
-wait $burn1 && wait $burn2 || fail "a burn failed: $(xenoptic list)"
+wait "$burn1" && wait "$burn2" || fail "a burn failed: $(xenoptic list)"
 begins_with_iso "$DRIVE_DISC" || fail "the disc of tgt's drive differs"
 [ "$(head -c "$size2" disc1 | sha256sum)" = "$sum2  -" ] || fail "the virtual disc differs"
 
