@@ -420,42 +420,38 @@ static void run_list(void *priv, const json_t *arguments, struct xo_request *req
 }
 
 /* Of the device-model wrapper, while a guest is saved or migrated. */
-static void run_stop_controllers(void *priv, const json_t *arguments, struct xo_request *request)
+static void tell_controllers(struct xo_launcher *launcher, const json_t *arguments,
+			     struct xo_request *request,
+			     void (*tell)(struct xo_controllers *controllers, unsigned int domid,
+					  bool on, struct xo_request *request),
+			     bool on)
 {
-	struct xo_launcher *launcher = priv;
 	struct xo_domain domain;
 
 	if (!domain_argument(launcher, arguments, &domain, request))
-		xo_controllers_stop(&launcher->controllers, domain.domid, true, request);
+		tell(&launcher->controllers, domain.domid, on, request);
+}
+
+static void run_stop_controllers(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	tell_controllers(priv, arguments, request, xo_controllers_stop, true);
 }
 
 static void run_cont_controllers(void *priv, const json_t *arguments, struct xo_request *request)
 {
-	struct xo_launcher *launcher = priv;
-	struct xo_domain domain;
-
-	if (!domain_argument(launcher, arguments, &domain, request))
-		xo_controllers_stop(&launcher->controllers, domain.domid, false, request);
+	tell_controllers(priv, arguments, request, xo_controllers_stop, false);
 }
 
 static void run_log_dirty_controllers(void *priv, const json_t *arguments,
 				      struct xo_request *request)
 {
-	struct xo_launcher *launcher = priv;
-	struct xo_domain domain;
-
-	if (!domain_argument(launcher, arguments, &domain, request))
-		xo_controllers_log_dirty(&launcher->controllers, domain.domid, true, request);
+	tell_controllers(priv, arguments, request, xo_controllers_log_dirty, true);
 }
 
 static void run_log_clean_controllers(void *priv, const json_t *arguments,
 				      struct xo_request *request)
 {
-	struct xo_launcher *launcher = priv;
-	struct xo_domain domain;
-
-	if (!domain_argument(launcher, arguments, &domain, request))
-		xo_controllers_log_dirty(&launcher->controllers, domain.domid, false, request);
+	tell_controllers(priv, arguments, request, xo_controllers_log_dirty, false);
 }
 
 static void run_save_controllers(void *priv, const json_t *arguments, struct xo_request *request)

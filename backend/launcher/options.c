@@ -46,28 +46,26 @@ static int set_bus(struct xo_options *options, const char *value)
 	return -EINVAL;
 }
 
+/* One of two words. */
+static int set_choice(bool *field, const char *value, const char *no, const char *yes)
+{
+	*field = !strcmp(value, yes);
+	return *field || !strcmp(value, no) ? 0 : -EINVAL;
+}
+
 static int set_mode(struct xo_options *options, const char *value)
 {
-	if (strcmp(value, "rw") != 0 && strcmp(value, "ro") != 0)
-		return -EINVAL;
-	options->read_only = value[1] == 'o';
-	return 0;
+	return set_choice(&options->read_only, value, "rw", "ro");
 }
 
 static int set_identity(struct xo_options *options, const char *value)
 {
-	if (strcmp(value, "drive") != 0 && strcmp(value, "generic") != 0)
-		return -EINVAL;
-	options->generic_identity = value[0] == 'g';
-	return 0;
+	return set_choice(&options->generic_identity, value, "drive", "generic");
 }
 
 static int set_interrupt(struct xo_options *options, const char *value)
 {
-	if (strcmp(value, "intx") != 0 && strcmp(value, "msi") != 0)
-		return -EINVAL;
-	options->msi = value[0] == 'm';
-	return 0;
+	return set_choice(&options->msi, value, "intx", "msi");
 }
 
 static int set_slot(struct xo_options *options, const char *value)
@@ -120,6 +118,7 @@ int xo_options_set(struct xo_options *options, const char *text, char *error, si
 {
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
+	int used;
 
 	for (size_t i = 0; i < XO_ARRAY_SIZE(rows); i++) {
 		if (strlen(rows[i].key) != length || memcmp(rows[i].key, text, length) != 0)
@@ -130,10 +129,10 @@ int xo_options_set(struct xo_options *options, const char *text, char *error, si
 			 rows[i].expected);
 		return -EINVAL;
 	}
-	snprintf(error, size,
-		 "option \"%s\": not known; there are drive, bus, mode, backend, slot, identity, "
-		 "interrupt, name",
-		 text);
+	used = snprintf(error, size, "option \"%s\": not known; there are", text);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(rows) && used >= 0 && (size_t)used < size; i++)
+		used += snprintf(error + used, size - (size_t)used, "%s %s", i ? "," : "",
+				 rows[i].key);
 	return -EINVAL;
 }
 
@@ -163,6 +162,12 @@ int xo_options_check(const struct xo_options *options, char *error, size_t size)
 			 options->backend,
 			 xo_bus_name(xo_bus_emulated(options->bus) ? options->bus
 								   : options->second_bus));
+		return -EINVAL;
+	}
+	if (options->msi && options->bus != XO_BUS_DEFAULT && options->bus != XO_BUS_AHCI &&
+	    options->second_bus != XO_BUS_AHCI) {
+		snprintf(error, size, "interrupt=msi with bus=%s: only bus=ahci has it",
+			 xo_bus_name(options->bus));
 		return -EINVAL;
 	}
 	return 0;

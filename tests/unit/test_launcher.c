@@ -68,6 +68,8 @@ static const struct {
 	{ "drive=/dev/sr0,identity=x", "drive or generic" },
 	{ "drive=/dev/sr0,interrupt=", "intx or msi" },
 	{ "drive=/dev/sr0,interrupt=msix", "intx or msi" },
+	{ "drive=/dev/sr0,interrupt=msi,bus=ide", "only bus=ahci" },
+	{ "drive=/dev/sr0,sped=4", "drive, bus, mode, identity, interrupt, slot, backend, name" },
 	{ "drive=/dev/sr0,name=", "a text" },
 	{ "drive=/dev/sr0,name=a\nb", "a text" },
 	{ "drive=/dev/sr0,speed=4", "not known" },
