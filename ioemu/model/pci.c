@@ -20,6 +20,7 @@ enum {
 	PCI_STATUS_CAPABILITIES = 0x0010,
 	PCI_STATUS_DEVSEL_MEDIUM = 0x0200,
 	PCI_BAR0 = 0x10,
+	PCI_CAPABILITIES = 0x34,
 	PCI_BAR_IO = 1,
 	PCI_INTERRUPT_PIN_A = 1,
 
@@ -233,7 +234,7 @@ static size_t table_header(struct xo_pci *pci, size_t n)
 	}
 	READ_ONLY(0x2c, 2, "subsystem vendor", id->subsystem_vendor);
 	READ_ONLY(0x2e, 2, "subsystem", id->subsystem);
-	READ_ONLY(0x34, 1, "capabilities", pci->msi_offset ? MSI_OFFSET : PM_OFFSET);
+	READ_ONLY(PCI_CAPABILITIES, 1, "capabilities", pci->msi_offset ? MSI_OFFSET : PM_OFFSET);
 	ADD(.offset = 0x3c, .width = 1, .name = "interrupt line", .rw = 0xff);
 	READ_ONLY(0x3d, 1, "interrupt pin", PCI_INTERRUPT_PIN_A);
 	return n;
@@ -273,7 +274,11 @@ int xo_pci_init(struct xo_pci *pci, struct xo_bus *bus, struct xo_pci_state *sta
 		.state = state,
 		.identity = *identity,
 		.pm_offset = PM_OFFSET,
-		.msi_offset = identity->msi ? MSI_OFFSET : 0,
+		/* A guest that was told of it has it, whatever the successor would offer. */
+		.msi_offset =
+			(again ? state->config[PCI_CAPABILITIES] == MSI_OFFSET : identity->msi)
+				? MSI_OFFSET
+				: 0,
 	};
 	memcpy(pci->bars, bars, sizeof(pci->bars));
 	count = table_capabilities(pci, table_header(pci, 0));

@@ -156,7 +156,9 @@ static int controller_init(struct rig *rig, const struct xo_packet_drive *drive,
 
 	if (rig->kind == RIG_IDE)
 		return xo_ide_init(&rig->ide, &rig->bus, &rig->ide_state, drive, &identity, again);
-	return xo_ahci_init(&rig->ahci, &rig->bus, &rig->ahci_state, drive, &identity, true, again);
+	/* A successor would offer no messages: the state says that the guest has them. */
+	return xo_ahci_init(&rig->ahci, &rig->bus, &rig->ahci_state, drive, &identity, !again,
+			    again);
 }
 
 int rig_init(struct rig *rig, enum rig_controller kind, const struct xo_packet_drive *drive)

@@ -451,6 +451,14 @@ static void messages_replace_the_line(void **state)
 	set(b, CI, 1);
 	run(b);
 	assert_int_equal(b->rig.msi_count, 2);
+	/* Told once, they stay. */
+	set(b, PIS, DHRS);
+	set(b, IS, 1);
+	assert_int_equal(rig_restart(&b->rig, &b->drive), 0);
+	set(b, CI, 1);
+	run(b);
+	assert_int_equal(b->rig.msi_count, 3);
+	assert_false(b->rig.intx);
 }
 
 static void media_events_notify_who_asked(void **state)

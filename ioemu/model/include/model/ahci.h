@@ -54,7 +54,10 @@ struct xo_ahci {
 	struct xo_region abar;
 };
 
-/* As xo_ide_init() and so on; `msi`: the function has that capability beside INTA#. */
+/*
+ * As xo_ide_init() and so on; `msi`: a fresh function has that capability beside INTA#. With
+ * `again` the state tells whether it has.
+ */
 int xo_ahci_init(struct xo_ahci *ahci, struct xo_bus *bus, struct xo_ahci_state *state,
 		 const struct xo_packet_drive *drive, const struct xo_ata_identity *identity,
 		 bool msi, bool again);
