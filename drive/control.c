@@ -161,8 +161,7 @@ static bool send_due(struct xo_drive *drive, enum xo_due due)
 	json_decref(message);
 	if (fd >= 0)
 		close(fd);
-	/* The successor of a process that is killed before this tells it again: "insert" with "again". */
-	return sent;
+	return sent; /* the successor of a process that is killed before tells again: "insert" with "again" */
 }
 
 void xo_control_flush(struct xo_drive *drive)

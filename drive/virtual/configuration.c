@@ -22,17 +22,16 @@
 #define BDS (BD_ROM | BD_R)
 #define ALWAYS UINT32_MAX
 
-/* The profiles that are listed, in descending order (MMC-6 5.3.1). */
-static const uint16_t profiles[] = {
-	XO_PROFILE_BD_R_SRM, XO_PROFILE_BD_ROM, XO_PROFILE_DVD_PLUS_R,
-	XO_PROFILE_DVD_ROM,  XO_PROFILE_CD_R,	XO_PROFILE_CD_ROM,
-};
-
+/* Of what the burner writes and of what comes finished, in descending order (MMC-6 5.3.1). */
 static void profile_list(struct vb *vb, struct xo_writer *w)
 {
-	for (size_t i = 0; i < XO_ARRAY_SIZE(profiles); i++) {
-		xo_write_be16(w, profiles[i]);
-		xo_write_u8(w, profiles[i] == vb_profile(vb));
+	for (unsigned int media = XO_MEDIA_COUNT - 1; media > XO_MEDIA_NONE; media--) {
+		const struct xo_medium *medium = xo_medium(media);
+
+		if (medium->writable && !medium->burned)
+			continue;
+		xo_write_be16(w, medium->profile);
+		xo_write_u8(w, medium->profile == vb_profile(vb));
 		xo_write_u8(w, 0);
 	}
 }

@@ -19,24 +19,7 @@ bool vb_is_cd(const struct vb *vb)
 
 unsigned int vb_profile(const struct vb *vb)
 {
-	static const uint16_t profiles[XO_MEDIA_COUNT] = {
-		[XO_MEDIA_CD_ROM] = XO_PROFILE_CD_ROM,
-		[XO_MEDIA_CD_R] = XO_PROFILE_CD_R,
-		[XO_MEDIA_CD_RW] = XO_PROFILE_CD_RW,
-		[XO_MEDIA_DVD_ROM] = XO_PROFILE_DVD_ROM,
-		[XO_MEDIA_DVD_R] = XO_PROFILE_DVD_R,
-		[XO_MEDIA_DVD_RW] = XO_PROFILE_DVD_RW_SEQUENTIAL,
-		[XO_MEDIA_DVD_PLUS_R] = XO_PROFILE_DVD_PLUS_R,
-		[XO_MEDIA_DVD_PLUS_RW] = XO_PROFILE_DVD_PLUS_RW,
-		[XO_MEDIA_DVD_RAM] = XO_PROFILE_DVD_RAM,
-		[XO_MEDIA_BD_ROM] = XO_PROFILE_BD_ROM,
-		[XO_MEDIA_BD_R] = XO_PROFILE_BD_R_SRM,
-		[XO_MEDIA_BD_RE] = XO_PROFILE_BD_RE,
-	};
-
-	if (vb->s->tray_open || vb->s->disc.media >= XO_MEDIA_COUNT)
-		return XO_PROFILE_NONE;
-	return profiles[vb->s->disc.media];
+	return vb->s->tray_open ? XO_PROFILE_NONE : vb_medium(vb)->profile;
 }
 
 bool vb_has_pow(const struct vb *vb)

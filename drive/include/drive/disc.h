@@ -50,6 +50,7 @@ enum xo_medium_family { XO_FAMILY_CD = 1, XO_FAMILY_DVD, XO_FAMILY_BD };
 struct xo_medium {
 	const char *name; /* in the description and on command lines: "cd-r", "dvd+r" … */
 	uint8_t media; /* enum xo_media */
+	uint16_t profile; /* MMC-6 5.3.1 */
 	uint8_t family; /* enum xo_medium_family */
 	uint8_t ecc_blocks; /* sectors of the smallest unit that can be written: 1, 16, 32 */
 	bool writable;

@@ -2,7 +2,8 @@
 /*
  * A logical unit as a stack: filters (trace, policy, attention, events,
  * handover, split, fault, delay: stack.c) over a bottom (pass-through or the
- * virtual burner), all with the same operations; the lease is with the links. A filter works on the command and calls the next one.
+ * virtual burner), all with the same operations. A filter works on the command
+ * and calls the next one. The lease is with the links.
  */
 #ifndef XO_DRIVE_UNIT_H
 #define XO_DRIVE_UNIT_H
