@@ -119,13 +119,9 @@ begin() {
 	burn_start --log 6 --config "$conf"
 	unset XENOPTIC_KILL
 	settled=
-	burn_make_iso 6000
-	printf 'CD_ROM\nTRACK MODE1\nDATAFILE "%s"\n' "$lb_dir/iso" >"$lb_dir/data.toc"
-	head -c $((2352 * 2600)) "$lb_dir/tree/data" >"$lb_dir/track1.pcm"
+	matrix_material 6200
+	head -c $((2352 * 2600)) "$lb_dir/tree/data" >"$lb_dir/track1.pcm" # longer, for all the kills
 	matrix_wav 1
-	mkdir "$lb_dir/more" "$lb_dir/both"
-	printf 'The second session.\n' >"$lb_dir/more/second"
-	cp "$lb_dir/tree/"* "$lb_dir/more/second" "$lb_dir/both"
 }
 
 # What was to be killed and was, in $deaths; a named point that was not reached fails.

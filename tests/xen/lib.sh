@@ -39,7 +39,8 @@ lib_cleanup() {
 # --- guests -----------------------------------------------------------------------------------------------------------
 
 # guest_config NAME pv|pvh|hvm [LINE…]: write NAME.cfg: the stock guest with further lines of xl's configuration.
-# GUEST_MEMORY, GUEST_ROOT and GUEST_DISKS (", \"…\"") change its memory, root and add disks.
+# GUEST_MEMORY, GUEST_VCPUS, GUEST_ROOT and GUEST_DISKS (", \"…\"") change its memory, vCPUs, root and add disks;
+# GUEST_EXTRA goes to its kernel.
 guest_config() {
 	local name=$1 type=$2 disk=xvda
 	shift 2
