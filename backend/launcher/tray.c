@@ -182,7 +182,7 @@ int xo_tray_disc_save(const struct xo_tray_disc *disc, int fd, size_t length)
 
 	if (!disc->path)
 		return -ENOENT;
-	if (disc->image)
+	if (disc->read_only) /* nothing has become of it */
 		return 0;
 	if (!length || length > DESCRIPTION_MAX || fstat(fd, &st) < 0 || st.st_size < 0 ||
 	    (size_t)st.st_size < length)
