@@ -127,14 +127,15 @@ int lb_events_take(struct lb_events *e)
 	uint64_t one;
 	int port;
 
-	/* The descriptor may count one too many: its port was closed, or the hypervisor completed a
-	 * send that needed no completing. Linux's driver shows neither. */
-	do {
-		if (read(e->conn.event_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-			return -errno;
-		port = next_port(e);
-	} while (port < 0);
-	return port;
+	if (read(e->conn.event_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+		return -errno;
+	/*
+	 * The descriptor may count one too many: its port was closed, or the hypervisor completed a
+	 * send that needed no completing. Linux's driver shows neither; whoever was told by poll that
+	 * there is an event must not be left waiting for the next one.
+	 */
+	port = next_port(e);
+	return port < 0 ? -EAGAIN : port;
 }
 
 void lb_events_unmask(struct lb_events *e, uint32_t port)

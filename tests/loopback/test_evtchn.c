@@ -300,14 +300,34 @@ static void not_blocking(void **state)
 	assert_errno(EAGAIN, xenevtchn_pending(p->back));
 }
 
+/* Whoever was told by poll that there is an event is not left waiting when there is none. */
+static void one_too_many(void **state)
+{
+	const uint64_t one = 1;
+	struct pair *p = *state;
+
+	assert_int_equal(write(xenevtchn_fd(p->back), &one, sizeof(one)), sizeof(one));
+	assert_int_equal(ready(p->back), 1);
+	assert_errno(EAGAIN, xenevtchn_pending(p->back));
+	assert_int_equal(ready(p->back), 0);
+}
+
 int main(void)
 {
 #define with_pair(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		with_pair(both_ways),	    with_pair(masked_until_unmasked), with_pair(many_ports),
-		with_pair(back_to_unbound), with_pair(unbind_takes_back),     with_pair(refusals),
-		with_pair(restricted),	    with_pair(restrict_all),	      with_pair(killed),
-		with_pair(adopted),	    with_pair(not_blocking),
+		with_pair(both_ways),
+		with_pair(masked_until_unmasked),
+		with_pair(many_ports),
+		with_pair(back_to_unbound),
+		with_pair(unbind_takes_back),
+		with_pair(refusals),
+		with_pair(restricted),
+		with_pair(restrict_all),
+		with_pair(killed),
+		with_pair(adopted),
+		with_pair(not_blocking),
+		with_pair(one_too_many),
 	};
 
 	alarm(60); /* nothing here waits for long */

@@ -4,6 +4,7 @@
  * notifies and unmaps; the filter has nothing for the loopback's sake. A forbidden call kills the
  * process. Runs with domain 1; the frontend is a process of its own.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,8 +38,11 @@ static void must(bool ok, const char *what)
 
 static int wait_event(xenevtchn_handle *xce)
 {
-	int port = xenevtchn_pending(xce);
+	int port;
 
+	do
+		port = xenevtchn_pending(xce);
+	while (port < 0 && errno == EAGAIN);
 	xenevtchn_unmask(xce, (evtchn_port_t)port);
 	return port;
 }
