@@ -104,6 +104,7 @@ struct xo_drive_options {
 	uint32_t max_transfer;
 	uint32_t max_segments;
 	uint32_t speed;
+	uint32_t buffer; /* KiB */
 	const char *delay;
 	const char *fault;
 	uint32_t poll_ms;
@@ -130,6 +131,7 @@ struct xo_drive {
 	struct xo_unit *split;
 	struct xo_unit *policy;
 	struct xo_unit *trace;
+	struct xo_unit *delay; /* NULL: none */
 	struct xo_unit *bottom;
 
 	struct xo_drive_link links[XO_DRIVE_LINKS_MAX];

@@ -33,6 +33,7 @@ static const char usage[] =
 	"  --trace              a line per command, at log level 7\n"
 	"  --trace-fd FD        a line per command to FD\n"
 	"  --speed KBPS         no faster than that many 1000 bytes a second\n"
+	"  --buffer KIB         and a write buffer of that size, whose state \"query\" tells\n"
 	"  --delay OP=MS[,…]    commands take that long; OP: two hex digits, or \"all\"\n"
 	"  --fault SPEC[,…]     errors at seeded commands: SEED:PERMILLE:KIND[:OP]\n"
 	"  --poll-ms MS         interval of the poll for media events (default 2000; 0: none)\n"
@@ -54,6 +55,7 @@ enum option_code {
 	OPT_TRACE,
 	OPT_TRACE_FD,
 	OPT_SPEED,
+	OPT_BUFFER,
 	OPT_DELAY,
 	OPT_FAULT,
 	OPT_POLL_MS,
@@ -76,6 +78,7 @@ static const struct option long_options[] = {
 	{ "trace", no_argument, NULL, OPT_TRACE },
 	{ "trace-fd", required_argument, NULL, OPT_TRACE_FD },
 	{ "speed", required_argument, NULL, OPT_SPEED },
+	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "delay", required_argument, NULL, OPT_DELAY },
 	{ "fault", required_argument, NULL, OPT_FAULT },
 	{ "poll-ms", required_argument, NULL, OPT_POLL_MS },
@@ -145,6 +148,7 @@ static int take_number(struct xo_drive_options *options, int option, const char 
 		{ OPT_MAX_TRANSFER, "max-transfer", 512, UINT32_MAX, &options->max_transfer },
 		{ OPT_MAX_SEGMENTS, "max-segments", 1, UINT32_MAX, &options->max_segments },
 		{ OPT_SPEED, "speed", 1, UINT32_MAX, &options->speed },
+		{ OPT_BUFFER, "buffer", 1, 65536, &options->buffer },
 		{ OPT_POLL_MS, "poll-ms", 0, 3600000, &options->poll_ms },
 		{ OPT_LOG, "log", XO_LOG_ERROR, XO_LOG_DEBUG, &options->log_level },
 	};

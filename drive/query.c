@@ -109,6 +109,18 @@ static json_t *query_counters(const struct xo_drive *drive)
 			 (json_int_t)counters->burner_commands);
 }
 
+static json_t *query_buffer(const struct xo_drive *drive)
+{
+	struct xo_buffer_report report = { 0 };
+
+	if (drive->delay)
+		xo_delay_report(drive->delay, &report);
+	if (!report.size)
+		return json_null();
+	return json_pack("{s:I,s:I,s:I}", "size", (json_int_t)report.size, "lowest",
+			 (json_int_t)report.lowest, "empty", (json_int_t)report.empty);
+}
+
 static const char *medium_name(int medium)
 {
 	if (medium < 0)
@@ -124,7 +136,7 @@ json_t *xo_query(struct xo_drive *drive)
 
 	TAILQ_FOREACH (job, &drive->queue, entry)
 		queued++;
-	return json_pack("{s:s,s:s,s:s?,s:s,s:I,s:b,s:o,s:o,s:I,s:b,s:s,s:b,s:I,s:o,s:o,s:b}",
+	return json_pack("{s:s,s:s,s:s?,s:s,s:I,s:b,s:o,s:o,s:I,s:b,s:s,s:b,s:I,s:o,s:o,s:o,s:b}",
 			 "name", options->name, "bottom", options->burner ? "burner" : "device",
 			 "path", options->path, "mode", options->policy.read_only ? "ro" : "rw",
 			 "generation", (json_int_t)drive->ledger.header->generation, "ready",
@@ -132,6 +144,6 @@ json_t *xo_query(struct xo_drive *drive)
 			 query_running(drive), "queued", (json_int_t)queued, "write-session",
 			 xo_handover_writing(drive->record), "medium", medium_name(drive->medium),
 			 "gone", drive->gone, "max-transfer", (json_int_t)drive->max_transfer,
-			 "links", query_links(drive), "counters", query_counters(drive), "disc",
-			 drive->disc_fd >= 0);
+			 "links", query_links(drive), "counters", query_counters(drive), "buffer",
+			 query_buffer(drive), "disc", drive->disc_fd >= 0);
 }

@@ -127,10 +127,11 @@ static int filters_new(struct xo_drive *drive)
 	int r = 0;
 
 	if (options->delay || options->speed) {
-		r = xo_delay_new(top, *top, options->delay, options->speed);
+		r = xo_delay_new(top, *top, options->delay, options->speed, options->buffer * 1024);
 		if (r)
 			xo_error("--delay: \"%s\" is not OPCODE=MS[,…]",
 				 options->delay ? options->delay : "");
+		drive->delay = r ? NULL : *top;
 	}
 	if (!r)
 		r = faults_new(top, options->fault);

@@ -100,8 +100,20 @@ uint64_t xo_split_count(const struct xo_unit *unit);
 /* Seeded faults for tests: "SEED:PERMILLE:KIND[:OPCODE]"; -EINVAL if malformed. See fault.c. */
 int xo_fault_new(struct xo_unit **unit, struct xo_unit *next, const char *spec);
 
-/* "OPCODE=MS[,…]" and a data rate in 1000 bytes a second; either may be absent (NULL, 0). */
-int xo_delay_new(struct xo_unit **unit, struct xo_unit *next, const char *spec, uint32_t speed);
+/*
+ * "OPCODE=MS[,…]" and a data rate in 1000 bytes a second; either may be absent (NULL, 0). With a rate, a
+ * write buffer of so many bytes (0: a WRITE lasts as long as its data).
+ */
+int xo_delay_new(struct xo_unit **unit, struct xo_unit *next, const char *spec, uint32_t speed,
+		 uint32_t buffer);
+
+struct xo_buffer_report {
+	uint32_t size; /* bytes */
+	uint32_t lowest; /* bytes that were left in it, in a burn; `size`: none so far */
+	uint64_t empty; /* times that a burn found it empty */
+};
+/* Any thread. */
+void xo_delay_report(const struct xo_unit *unit, struct xo_buffer_report *report);
 
 /* SG_IO on a block device. */
 struct xo_device {

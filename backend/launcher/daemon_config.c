@@ -56,6 +56,7 @@ static void drive_free(struct xo_drive_config *drive)
 		free(drive->allow[i]);
 	free(drive->name);
 	free(drive->speed);
+	free(drive->buffer);
 	free(drive->poll_ms);
 	free(drive->delay);
 	free(drive->fault);
@@ -154,6 +155,8 @@ static int drive_option(struct xo_drive_config *drive, const char *name, const c
 	}
 	if (!strcmp(name, "speed"))
 		return xo_config_set(&drive->speed, value);
+	if (!strcmp(name, "buffer"))
+		return xo_config_set(&drive->buffer, value);
 	if (!strcmp(name, "poll-ms"))
 		return xo_config_set(&drive->poll_ms, value);
 	if (!strcmp(name, "delay"))

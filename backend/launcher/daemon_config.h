@@ -17,6 +17,7 @@ struct xo_drive_config {
 	char *allow[XO_CONFIG_ALLOW_MAX]; /* --allow of xenoptic-drive */
 	size_t allow_count;
 	char *speed; /* KB/s; NULL: as the drive is */
+	char *buffer; /* KiB, with speed; NULL: none */
 	char *poll_ms; /* NULL: default */
 	char *delay; /* --delay; NULL: none */
 	char *fault; /* --fault; tests */

@@ -363,9 +363,8 @@ static void add_configured(const struct xo_drive_config *config, struct xo_spawn
 		const char *option;
 		const char *value;
 	} texts[] = {
-		{ "--speed", config->speed },
-		{ "--delay", config->delay },
-		{ "--fault", config->fault },
+		{ "--speed", config->speed },	  { "--buffer", config->buffer },
+		{ "--delay", config->delay },	  { "--fault", config->fault },
 		{ "--poll-ms", config->poll_ms },
 	};
 	for (size_t i = 0; i < XO_ARRAY_SIZE(texts); i++) {

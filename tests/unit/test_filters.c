@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -344,7 +345,7 @@ static void test_bad_specs(void **state)
 		if (xo_fault_new(&unit, top, faults[i]) != -EINVAL)
 			fail_msg("fault \"%s\" was taken", faults[i]);
 	for (size_t i = 0; i < XO_ARRAY_SIZE(delays); i++)
-		if (xo_delay_new(&unit, top, delays[i], 0) != -EINVAL)
+		if (xo_delay_new(&unit, top, delays[i], 0, 0) != -EINVAL)
 			fail_msg("delay \"%s\" was taken", delays[i]);
 }
 
@@ -354,7 +355,7 @@ static void test_delay(void **state)
 	uint8_t cdb[10];
 
 	(void)state;
-	assert_int_equal(xo_delay_new(&top, top, "28=30,2a=0", 100000), 0);
+	assert_int_equal(xo_delay_new(&top, top, "28=30,2a=0", 100000, 0), 0);
 	make_read10(cdb, 0, 1);
 	run(cdb, sizeof(cdb), XO_DIR_IN, 2048);
 	assert_true(xo_now_ns() - start >= 30000000);
@@ -365,6 +366,56 @@ static void test_delay(void **state)
 		run(cdb, sizeof(cdb), XO_DIR_OUT, 1000000);
 	}
 	assert_true(xo_now_ns() - start >= 40000000);
+}
+
+static struct xo_buffer_report written(uint32_t bytes)
+{
+	const uint8_t cdb[10] = { XO_OP_WRITE_10 };
+	struct xo_buffer_report report;
+
+	if (bytes)
+		run(cdb, sizeof(cdb), XO_DIR_OUT, bytes);
+	xo_delay_report(top, &report);
+	return report;
+}
+
+/* At 1000 bytes a second nothing gets empty in this test. */
+static void test_buffer_lasts(void **state)
+{
+	struct xo_buffer_report report;
+
+	(void)state;
+	assert_int_equal(xo_delay_new(&top, top, NULL, 1, 65536), 0);
+	report = written(20000); /* the burn has not begun */
+	assert_int_equal(report.size, 65536);
+	assert_int_equal(report.lowest, 65536);
+	report = written(20000);
+	assert_int_equal(report.lowest, 65536);
+	report = written(10000);
+	assert_in_range(report.lowest, 1, 40000);
+	assert_int_equal(report.empty, 0);
+}
+
+/* At 1 GB/s it is empty at once; what comes after the burn's end is another burn. */
+static void test_buffer_runs_empty(void **state)
+{
+	const uint8_t sync[10] = { XO_OP_SYNCHRONIZE_CACHE };
+	const struct timespec pause = { .tv_nsec = 2000000 };
+
+	(void)state;
+	assert_int_equal(xo_delay_new(&top, top, NULL, 1000000, 65536), 0);
+	assert_int_equal(written(40000).empty, 0);
+	nanosleep(&pause, NULL);
+	assert_int_equal(written(20000).empty, 1);
+	assert_int_equal(written(0).lowest, 0);
+	nanosleep(&pause, NULL);
+	assert_int_equal(written(20000).empty, 2);
+	run(sync, sizeof(sync), XO_DIR_NONE, 0);
+	nanosleep(&pause, NULL);
+	assert_int_equal(written(20000).empty, 2);
+	/* Less than begins a burn, and its end. */
+	run(sync, sizeof(sync), XO_DIR_NONE, 0);
+	assert_int_equal(written(0).empty, 2);
 }
 
 static const uint8_t get_event[10] = { XO_OP_GET_EVENT_STATUS, 1, 0, 0, 0x10, 0, 0, 0, 8 };
@@ -545,11 +596,23 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_split_parts),	   TEST(test_split_errors),   TEST(test_split_journal),
-		TEST(test_split_retries),  TEST(test_policy_filter),  TEST(test_fault_repeats),
-		TEST(test_fault_kinds),	   TEST(test_bad_specs),      TEST(test_delay),
-		TEST(test_events_kept),	   TEST(test_attention),      TEST(test_events_unsupported),
-		TEST(test_handover_notes), TEST(test_handover_pages), TEST(test_trace),
+		TEST(test_split_parts),
+		TEST(test_split_errors),
+		TEST(test_split_journal),
+		TEST(test_split_retries),
+		TEST(test_policy_filter),
+		TEST(test_fault_repeats),
+		TEST(test_fault_kinds),
+		TEST(test_bad_specs),
+		TEST(test_delay),
+		TEST(test_buffer_lasts),
+		TEST(test_buffer_runs_empty),
+		TEST(test_events_kept),
+		TEST(test_attention),
+		TEST(test_events_unsupported),
+		TEST(test_handover_notes),
+		TEST(test_handover_pages),
+		TEST(test_trace),
 	};
 
 	return cmocka_run_group_tests_name("filters", tests, NULL, NULL);

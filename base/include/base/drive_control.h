@@ -22,6 +22,7 @@
  *	--trace			a line per command, level debug, to stderr
  *	--trace-fd FD		the same lines to FD instead
  *	--speed KBPS		of data (10^3 bytes a second); slows down to it
+ *	--buffer KIB		with --speed: a write buffer, as a drive has it (default: none)
  *	--delay MATCH=MS[,…]	MATCH: a two-digit hex opcode, or "all"
  *	--fault SPEC[,…]	tests only; see drive/fault.c
  *	--poll-ms MS		interval of the media event poll (default 2000; 0: no poll)
@@ -75,6 +76,7 @@
  *	            "commands": N, "errors": N, "refused": N, "open": BOOL (its descriptors
  *	            came by "add-link"), "slots": N, "slot-size": N}, …],
  *	 "disc": BOOL (it came by "insert"),
+ *	 "buffer": null | {"size": BYTES, "lowest": BYTES (that were left in a burn), "empty": N (times)},
  *	 "counters": {"commands": N, "in-bytes": N, "out-bytes": N, "checks": N, "transport-errors": N,
  *	              "replayed": N, "duplicates": N, "split": N, "refused": N, "polls": N, "handovers": N, "burner-commands": N}}
  * insert (waits)	{"again": BOOL}		burner only; 1 or 2 descriptors: sector file, description
