@@ -91,9 +91,9 @@ static bool ends_burn(uint8_t opcode)
 	return opcode == XO_OP_SYNCHRONIZE_CACHE || opcode == XO_OP_CLOSE_TRACK_SESSION;
 }
 
-static bool is_write(const struct xo_command *command)
+static bool is_of(const struct xo_command *command, enum xo_class class)
 {
-	return xo_opcode_find(command->cdb, command->cdb_length)->class == XO_CLASS_WRITE;
+	return xo_opcode_find(command->cdb, command->cdb_length)->class == class;
 }
 
 /* When the data of the command, which began at `start`, have passed. */
@@ -109,8 +109,11 @@ static uint64_t data_until(struct delay *delay, const struct xo_command *command
 	}
 	if (!bytes)
 		return 0;
-	if (delay->buffer && is_write(command))
+	if (delay->buffer && is_of(command, XO_CLASS_WRITE))
 		return take_in(delay, start, bytes);
+	/* What does not come from the medium does not wait for it. */
+	if (delay->buffer && !is_of(command, XO_CLASS_READ))
+		return 0;
 	delay->free_at = XO_MAX(delay->free_at, start) + duration(delay, bytes);
 	return delay->free_at;
 }
@@ -122,7 +125,7 @@ static void delay_execute(struct xo_unit *unit, struct xo_command *command)
 	uint64_t until = start + delay->ms[command->cdb[0]] * NS_PER_MS;
 	uint64_t passed = 0;
 
-	if (delay->burning && is_write(command))
+	if (delay->burning && is_of(command, XO_CLASS_WRITE))
 		look(delay, start);
 	xo_unit_execute(unit->next, command);
 	if (delay->speed)

@@ -1,0 +1,48 @@
+# shellcheck shell=bash disable=SC2154 # XO_BIN and the rest are lib.sh's
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: two guests burn at once, in drives of a given speed and buffer: how low those get
+# time: 1500
+#
+# Dom0's part of tests/bench/burn; its lines "burn …" are the table's.
+
+BUFFER=2048 # KiB, a real drive's
+MIB=16
+
+# Both buffers: size, the lowest fill, times empty.
+buffers() {
+	xenoptic list --json | jq -r '[.drives[].process.buffer | select(. != null)] |
+		"size=\(map(.size) | min) lowest=\(map(.lowest) | min) empty=\(map(.empty) | add)"'
+}
+
+burn_both() {
+	local speed=$1 n pids=()
+	for n in 1 2; do
+		xenoptic disc eject virtual:b$n >/dev/null 2>&1 || :
+		rm -f disc$n disc$n.json
+		xenoptic disc new "$PWD/disc$n" --type dvd+r --size $((2 * MIB))M >/dev/null
+		xenoptic disc insert virtual:b$n "$PWD/disc$n" >/dev/null
+	done
+	for n in 1 2; do
+		guest_bg b$n 'xorriso -as cdrecord dev=/dev/sr0 -tao /tmp/in.iso >/tmp/burn.log 2>&1 || { cat /tmp/burn.log; exit 1; }'
+		pids+=("$BG")
+	done
+	for n in "${pids[@]}"; do wait "$n"; done
+	echo "burn speed=$speed bytes=$ISO_SIZE $(buffers)"
+	for n in 1 2; do begins_with_iso disc$n; done
+}
+
+for speed in "${SPEEDS[@]}"; do
+	lines=()
+	for n in 1 2; do lines+=("[drive virtual:b$n]" "speed = $speed" "buffer = $BUFFER"); done
+	xenoptic_start "${lines[@]}"
+	for n in 1 2; do
+		[ -S "$PWD/b$n.sock" ] || { guest_start b$n pv; guest_iso b$n $MIB 1; }
+		xenoptic attach b$n drive=virtual:b$n
+		guest_drive b$n
+	done
+	burn_both "$speed"
+	for n in 1 2; do xenoptic detach b$n >/dev/null; done
+	for n in 1 2; do wait_until 30 guest b$n '! test -b /dev/sr0'; done
+	xenoptic_stop
+done
+for n in 1 2; do guest_destroy b$n; done
