@@ -205,6 +205,7 @@ struct xo_host {
 	uint32_t *window; /* the page that shows registers; NULL: there is none */
 	uint32_t shown[XO_AHCI_REGISTERS_SIZE / 4]; /* what it holds, while it is shown */
 	uint16_t ioservid;
+	uint32_t inherited; /* a bit for each of the record's ranges that only a predecessor had */
 	unsigned int vcpus;
 	evtchn_port_t ports[XO_IOEMU_VCPUS_MAX];
 	struct xo_link link;
@@ -244,8 +245,12 @@ int xo_server_open(struct xo_host *host);
 void xo_server_close(struct xo_host *host, bool destroy);
 int xo_server_map(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size);
 void xo_server_unmap(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size);
-/* Unmaps what a predecessor had mapped. */
-void xo_server_forget_ranges(struct xo_host *host);
+/*
+ * What a predecessor had mapped stays so while the model maps its own again, or the guest's other vCPUs would
+ * meet nobody there; then what the model did not name goes.
+ */
+void xo_server_inherit_ranges(struct xo_host *host);
+void xo_server_drop_inherited(struct xo_host *host);
 
 /*
  * window.c: a page of the guest's memory in the place of AHCI's registers: the guest reads them there,

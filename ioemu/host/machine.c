@@ -148,9 +148,10 @@ int xo_machine_start(struct xo_host *host)
 		return r;
 	host->started = true;
 	if (again) {
-		xo_server_forget_ranges(host);
+		xo_server_inherit_ranges(host);
 		/* A range that cannot be mapped was said by the bus; the rest goes on. */
 		model_resume(host);
+		xo_server_drop_inherited(host);
 	}
 	xo_machine_commit(host);
 	return 0;

@@ -161,7 +161,21 @@ static void range_unmap(struct xo_host *host, const struct xo_ioemu_range *range
 			       (unsigned long long)range->base, strerror(errno));
 }
 
-int xo_server_map(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size)
+/* The record of exactly this range. */
+static struct xo_ioemu_range *range_find(struct xo_host *host, enum xo_space space, uint64_t base,
+					 uint64_t size)
+{
+	struct xo_ioemu_range *ranges = host->record->ranges;
+
+	for (unsigned int i = 0; i < XO_IOEMU_RANGES_MAX; i++)
+		if (ranges[i].used && ranges[i].space == space && ranges[i].base == base &&
+		    ranges[i].size == size)
+			return &ranges[i];
+	return NULL;
+}
+
+static struct xo_ioemu_range *range_new(struct xo_host *host, enum xo_space space, uint64_t base,
+					uint64_t size)
 {
 	struct xo_ioemu_range *ranges = host->record->ranges;
 
@@ -172,39 +186,63 @@ int xo_server_map(struct xo_host *host, enum xo_space space, uint64_t base, uint
 		ranges[i].base = base;
 		ranges[i].size = size;
 		xo_ledger_commit(&ranges[i].used, 1);
-		if (range_map(host, &ranges[i]) < 0 && errno != EEXIST) {
-			int r = -errno;
-
-			xo_ledger_commit(&ranges[i].used, 0);
-			return r;
-		}
-		xo_point(XO_IOEMU_POINT_MAPPED);
-		return 0;
+		return &ranges[i];
 	}
-	return -ENOSPC;
+	return NULL;
+}
+
+int xo_server_map(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size)
+{
+	struct xo_ioemu_range *range = range_find(host, space, base, size);
+
+	if (!range)
+		range = range_new(host, space, base, size);
+	if (!range)
+		return -ENOSPC;
+	host->inherited &= ~(1u << (range - host->record->ranges));
+	if (range_map(host, range) < 0 && errno != EEXIST) {
+		int r = -errno;
+
+		xo_ledger_commit(&range->used, 0);
+		return r;
+	}
+	xo_point(XO_IOEMU_POINT_MAPPED);
+	return 0;
 }
 
 void xo_server_unmap(struct xo_host *host, enum xo_space space, uint64_t base, uint64_t size)
 {
-	struct xo_ioemu_range *ranges = host->record->ranges;
+	struct xo_ioemu_range *range = range_find(host, space, base, size);
 
-	for (unsigned int i = 0; i < XO_IOEMU_RANGES_MAX; i++) {
-		if (!ranges[i].used || ranges[i].space != space || ranges[i].base != base ||
-		    ranges[i].size != size)
-			continue;
-		range_unmap(host, &ranges[i]);
-		xo_ledger_commit(&ranges[i].used, 0);
+	if (!range)
 		return;
-	}
+	range_unmap(host, range);
+	xo_ledger_commit(&range->used, 0);
 }
 
-void xo_server_forget_ranges(struct xo_host *host)
+void xo_server_inherit_ranges(struct xo_host *host)
+{
+	const struct xo_ioemu_range *ranges = host->record->ranges;
+
+	host->inherited = 0;
+	for (unsigned int i = 0; i < XO_IOEMU_RANGES_MAX; i++)
+		host->inherited |= (ranges[i].used ? 1u : 0u) << i;
+}
+
+void xo_server_drop_inherited(struct xo_host *host)
 {
 	struct xo_ioemu_range *ranges = host->record->ranges;
 
 	for (unsigned int i = 0; i < XO_IOEMU_RANGES_MAX; i++) {
-		if (ranges[i].used)
-			range_unmap(host, &ranges[i]);
+		if (!(host->inherited & 1u << i))
+			continue;
+		range_unmap(host, &ranges[i]);
 		xo_ledger_commit(&ranges[i].used, 0);
 	}
+	/* One that went may have overlapped one that is to stay, whose mapping then was refused, or went with it. */
+	for (unsigned int i = 0; i < XO_IOEMU_RANGES_MAX && host->inherited; i++)
+		if (ranges[i].used && range_map(host, &ranges[i]) < 0 && errno != EEXIST)
+			xo_error("cannot map %#llx: %s", (unsigned long long)ranges[i].base,
+				 strerror(errno));
+	host->inherited = 0;
 }

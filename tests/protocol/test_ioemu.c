@@ -651,6 +651,50 @@ static void killed_at_every_point(void **state)
 	}
 }
 
+/* The port is the controller's, even if nobody serves it now: an access waits, and ends when somebody does. */
+static void waits_for_a_worker(struct worker *w, uint32_t port)
+{
+	struct lb_access access = {
+		.type = LB_ACCESS_PORT, .address = port, .size = 1, .count = 1
+	};
+
+	assert_int_equal(lb_vcpu_start(w->cpu, &access), 1);
+	worker_start(w);
+	assert_int_equal(lb_vcpu_finish(w->cpu, &access, 20000), 0);
+	assert_int_not_equal(access.data & 0xff, 0xff);
+}
+
+/*
+ * A successor sets itself up while the guest's other CPUs run: what they access meanwhile is not lost. It dies
+ * there as well, so that there is time to access.
+ */
+static void ports_are_kept_while_a_successor_starts(void **state)
+{
+	static const uint32_t ports[] = { CMD + 7, CTL + 2, BM + 2 };
+
+	(void)state;
+	for (unsigned int n = 1; n <= 3; n++) {
+		for (size_t i = 0; i < XO_ARRAY_SIZE(ports); i++) {
+			struct worker *w = worker_new("ide");
+			char kill_at[32];
+			int status;
+
+			ide_start(w);
+			kill(w->pid, SIGKILL);
+			assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+			snprintf(kill_at, sizeof(kill_at), "ioemu.mapped=%u", n);
+			setenv("XENOPTIC_KILL", kill_at, 1);
+			worker_start(w);
+			unsetenv("XENOPTIC_KILL");
+			assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+			assert_true(WIFSIGNALED(status));
+			waits_for_a_worker(w, ports[i]);
+			session(w);
+			worker_free(w);
+		}
+	}
+}
+
 /* One in so many accesses kills, wherever that is. */
 static void killed_at_seeded_counts(void **state)
 {
@@ -734,6 +778,7 @@ int main(void)
 		cmocka_unit_test(without_the_page_all_is_the_same),
 		cmocka_unit_test(killed_while_the_page_moves),
 		cmocka_unit_test(killed_at_every_point),
+		cmocka_unit_test(ports_are_kept_while_a_successor_starts),
 		cmocka_unit_test(killed_at_seeded_counts),
 		cmocka_unit_test(a_trespasser_dies),
 		cmocka_unit_test(one_exit_starts_an_ahci_command),
