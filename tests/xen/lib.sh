@@ -576,3 +576,35 @@ hvm_clean_dmesg() {
 	guest h1 'dmesg | grep -E "(ata[0-9.]+|ahci|sr0|sr [0-9:]+).*(xception|rror|ailed|frozen|timeout|reset)|irq.*nobody cared"' || return 0
 	fail "complaints of the guest's kernel"
 }
+
+# hvm_matrix BUS DRIVER: the table of burns in an HVM guest by that controller, which that driver of the guest's has; and
+# a DVD+R of tgt's burner by another such controller.
+hvm_matrix() {
+	local device drivers
+	tgt_drive 1
+	burn_guest=h1 burn_drive=virtual:a
+	burn_begin 1024
+	xenoptic_start
+	GUEST_MEMORY=320 hvm_guest h1 "drive=$burn_drive,bus=$1\", \"-optical\", \"drive=$DRIVE,bus=$1"
+	wait_until 120 guest h1 'test -b /dev/sr0 && test -b /dev/sr1' || fail "not both drives: $(guest h1 'dmesg | tail -n 20')"
+	# Which is which: libata numbers its hosts as it finds them. Columns: device, driver, what it calls itself.
+	guest h1 'for i in /sys/block/sr*; do
+		echo "/dev/${i##*/} $(basename "$(readlink -f $i/device/../../../../driver)") $(cat $i/device/model)"; done' | tee drives
+	drivers=$(awk '{ print $2 }' drives | sort -u)
+	[ "$drivers" = "$2" ] || fail "not all drives are driven by $2"
+	burn_device=$(awk '$3 " " $4 == "VIRTUAL BURNER" { print $1 }' drives)
+	device=$(awk '$3 != "VIRTUAL" || $4 != "BURNER" { print $1 }' drives)
+	burn_hand_in
+	matrix_run "$1" -v pure=1 -v pairs="program medium way" || fail "a row of the table"
+	hvm_clean_dmesg
+
+	note "tgt's drive"
+	guest_iso h1 2 1
+	guest_burn h1 "$device" | tail -n 3
+	begins_with_iso "$DRIVE_DISC" || fail "the disc is not what was burned"
+	guest_reads_back h1 "$device" || fail "the guest reads other data"
+	hvm_clean_dmesg
+	guest_destroy h1
+	wait_until 20 eval '! pgrep xenoptic-ioemu'
+	no_nodes
+}
