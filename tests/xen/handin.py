@@ -121,20 +121,31 @@ def kernel_module(into, work):
 
 
 # GRUB for El Torito and, by its other sector, for a disk, with what the tests' menus use; nothing is loaded from the disc.
-GRUB_MODULES = "biosdisk iso9660 linux normal configfile echo search serial terminal ls cat test halt sleep".split()
+GRUB_MODULES = "iso9660 linux normal configfile echo search serial terminal ls cat test halt sleep".split()
 
 
-def grub(path):
-    """GRUB's boot image for the tests' ISOs, if GRUB is installed; without it they are skipped."""
-    modules = "/usr/lib/grub/i386-pc"
-    if not shutil.which("grub-mkimage") or not os.path.isdir(modules):
-        return
-    config = path.with_suffix(".cfg")
+def grub(folder, efi):
+    """GRUB's boot images for the tests' ISOs, if GRUB is installed; without them tests are skipped."""
+    config = folder / "grub.cfg"
     config.write_text("search --set=root --file /boot/grub/grub.cfg\nset prefix=($root)/boot/grub\n")
-    command = ["grub-mkimage", "-O", "i386-pc-eltorito", "-d", modules, "-p", "/boot/grub", "-c", config, "-o", path]
-    subprocess.run(command + GRUB_MODULES, check=True)
+
+    def image(target, modules, path, *more):
+        command = ["grub-mkimage", "-O", target, "-d", modules, "-p", "/boot/grub", "-c", config, "-o", path]
+        subprocess.run([*command, *GRUB_MODULES, *more], check=True)
+
+    modules = pathlib.Path("/usr/lib/grub")
+    if shutil.which("grub-mkimage") and (modules / "i386-pc").is_dir():
+        image("i386-pc-eltorito", modules / "i386-pc", folder / "eltorito.img", "biosdisk")
+        shutil.copy(modules / "i386-pc" / "boot_hybrid.img", folder)
+    # For UEFI, which El Torito gives a FAT file system with the program in it.
+    if efi and shutil.which("grub-mkimage") and shutil.which("mformat") and (modules / "x86_64-efi").is_dir():
+        program, fat = folder / "BOOTX64.EFI", folder / "efi.img"
+        image("x86_64-efi", modules / "x86_64-efi", program)
+        for tool, *arguments in (("mformat", "-C", "-f", "1440", "::"), ("mmd", "::EFI", "::EFI/BOOT"),
+                                 ("mcopy", program, "::EFI/BOOT")):  # fmt: skip
+            subprocess.run([tool, "-i", fat, *arguments], check=True)
+        program.unlink()
     config.unlink()
-    shutil.copy(modules + "/boot_hybrid.img", path.parent)
 
 
 def collect(root, staged, initrd, scripts=()):
@@ -161,7 +172,10 @@ def collect(root, staged, initrd, scripts=()):
         flags = ["-shared", "-fPIC", "-s", "-std=gnu17", "-D_GNU_SOURCE", "-O2"]
         subprocess.run(["cc", *flags, "-o", root / "bin" / (name + ".so"), HERE / "tools" / (name + ".c")], check=True)
     shutil.copy(HERE / "tools" / "block-plain", root / "bin")
-    grub(root / "bin" / "eltorito.img")
+    ovmf = os.environ.get("XENOPTIC_OVMF")
+    grub(root / "bin", efi=ovmf)
+    if ovmf:
+        shutil.copy(ovmf, root / "bin" / "ovmf.fd")
     if staged:
         shutil.copytree(staged, root / "packages")
         kernel_module(root / "bin", staged.parent)

@@ -504,10 +504,10 @@ burn_hand_in() {
 
 # --- HVM guests with an emulated controller ---------------------------------------------------------------------------
 
-# hvm_lines OPTIONS: lines of xl's configuration that give an HVM guest that drive.
+# hvm_lines OPTIONS: lines of xl's configuration that give an HVM guest that drive, by the key HVM_ARGS.
 hvm_lines() {
 	HVM_LINES=('device_model_version = "qemu-xen"' 'device_model_override = "/usr/libexec/xenoptic/device-model"'
-		"device_model_args = [ \"-optical\", \"$1\" ]")
+		"${HVM_ARGS:-device_model_args} = [ \"-optical\", \"$1\" ]")
 }
 
 # hvm_disc [MIB] [NAME]: a blank DVD+R for the virtual drive of that name ("disc"): DISC is its file.
@@ -521,18 +521,23 @@ hvm_disc() {
 }
 
 # boot_iso FILE MENU…: an ISO that boots GRUB, from a CD drive or as a disk; MENU are the lines of its grub.cfg.
-# What lies in BOOT_FILES is in its /boot.
+# What lies in BOOT_FILES is in its /boot. With BOOT_EFI=1 UEFI boots it, too.
 boot_iso() {
-	local file=$1 dir
+	local file=$1 dir efi=()
 	shift
 	[ -f "$XO_BIN/eltorito.img" ] || skip "no GRUB (package grub-pc-bin) where the test was handed in"
 	dir=$(mktemp -d ./iso.XXXXXX)
 	mkdir -p "$dir/boot/grub"
 	cp "$XO_BIN/eltorito.img" "$dir/boot/grub/"
 	[ ${#BOOT_FILES[@]} = 0 ] || cp "${BOOT_FILES[@]}" "$dir/boot/"
+	[ -z "${BOOT_EFI-}" ] || {
+		[ -f "$XO_BIN/efi.img" ] || skip "no GRUB for UEFI (packages grub-efi-amd64-bin, mtools) where the test was handed in"
+		cp "$XO_BIN/efi.img" "$dir/boot/grub/"
+		efi=(-eltorito-alt-boot -e boot/grub/efi.img -no-emul-boot)
+	}
 	printf '%s\n' "$@" >"$dir/boot/grub/grub.cfg"
 	xorriso -as mkisofs -quiet -r -V BOOT --grub2-mbr "$XO_BIN/boot_hybrid.img" -b boot/grub/eltorito.img -no-emul-boot \
-		-boot-load-size 4 -boot-info-table --grub2-boot-info -o "$file" "$dir"
+		-boot-load-size 4 -boot-info-table --grub2-boot-info "${efi[@]}" -o "$file" "$dir"
 	rm -rf "$dir"
 }
 
