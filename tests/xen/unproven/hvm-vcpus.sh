@@ -76,12 +76,16 @@ for cpu in 0 1 2 3; do
 		fail "no interrupt on vCPU $cpu: $(guest h1 'cat /proc/interrupts')"
 done
 note "one burns by AHCI"
+burn_drive=virtual:a
+burn_eject
 hvm_disc 16 a
 burn_beside "$ahci" "$ide"
 note "one burns by IDE"
-xenoptic disc eject virtual:a
+burn_eject
 xenoptic disc insert virtual:a "$PWD/disc.iso"
 wait_until 60 guest h1 "sg_turs $ahci && udevadm settle"
+burn_drive=virtual:b
+burn_eject
 hvm_disc 16 b
 burn_beside "$ide" "$ahci"
 
