@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What xenstore tells: the connection to the backend, its logical unit, media events; the module. */
+/* What xenstore tells: connection to the backend, its logical unit, media events; the module. */
 #include "cdfront.h"
 
 static unsigned int max_ring_pages = CDFRONT_RING_PAGES;
