@@ -85,12 +85,6 @@ static uint64_t take_in(struct delay *delay, uint64_t now, uint64_t bytes)
 	return delay->free_at > room ? delay->free_at - room : 0;
 }
 
-/* What ends a burn: all of it is on the medium then. */
-static bool ends_burn(uint8_t opcode)
-{
-	return opcode == XO_OP_SYNCHRONIZE_CACHE || opcode == XO_OP_CLOSE_TRACK_SESSION;
-}
-
 static bool is_of(const struct xo_command *command, enum xo_class class)
 {
 	return xo_opcode_find(command->cdb, command->cdb_length)->class == class;
@@ -101,7 +95,7 @@ static uint64_t data_until(struct delay *delay, const struct xo_command *command
 {
 	uint64_t bytes = command->length - XO_MIN(command->residual, command->length);
 
-	if (delay->buffer && ends_burn(command->cdb[0])) {
+	if (delay->buffer && xo_opcode_find(command->cdb, command->cdb_length)->closes) {
 		if (delay->held)
 			begin(delay, start);
 		delay->burning = false;

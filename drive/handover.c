@@ -73,12 +73,6 @@ static void note_streaming(struct handover *handover, const struct xo_command *c
 	set_flag(handover, XO_UNDO_STREAMING);
 }
 
-static void note_closed(struct handover *handover, const struct xo_command *command)
-{
-	(void)command;
-	clear_flag(handover, XO_UNDO_WRITE);
-}
-
 static void note_cue_sheet(struct handover *handover, const struct xo_command *command)
 {
 	(void)command;
@@ -122,23 +116,21 @@ static const struct {
 	{ XO_OP_MODE_SELECT_6, note_mode_select },
 	{ XO_OP_MODE_SELECT_10, note_mode_select },
 	{ XO_OP_SEND_CUE_SHEET, note_cue_sheet },
-	{ XO_OP_SYNCHRONIZE_CACHE, note_closed },
-	{ XO_OP_CLOSE_TRACK_SESSION, note_closed },
-	{ XO_OP_BLANK, note_closed },
-	{ XO_OP_FORMAT_UNIT, note_closed },
 };
 
 static void handover_execute(struct xo_unit *unit, struct xo_command *command)
 {
 	struct handover *handover = (struct handover *)unit;
+	const struct xo_opcode *op = xo_opcode_find(command->cdb, command->cdb_length);
 
 	/* Before it runs: a process that is killed in it must know as well. */
-	if (xo_opcode_find(command->cdb, command->cdb_length)->class == XO_CLASS_WRITE &&
-	    !has_flag(handover, XO_UNDO_WRITE))
+	if (op->class == XO_CLASS_WRITE && !has_flag(handover, XO_UNDO_WRITE))
 		set_flag(handover, XO_UNDO_WRITE);
 	xo_unit_execute(unit->next, command);
 	if (!xo_command_is_good(command))
 		return;
+	if (op->closes)
+		clear_flag(handover, XO_UNDO_WRITE);
 	for (size_t i = 0; i < XO_ARRAY_SIZE(notes); i++)
 		if (notes[i].opcode == command->cdb[0])
 			notes[i].note(handover, command);

@@ -4,7 +4,15 @@
 
 #include "base/bytes.h"
 
-enum { SLOW = 1, SPLIT = 2, QUIET = 4, OWN_IDENTITY = 8, OWN_SENSE = 16, OWN_EVENTS = 32 };
+enum {
+	SLOW = 1,
+	SPLIT = 2,
+	QUIET = 4,
+	OWN_IDENTITY = 8,
+	OWN_SENSE = 16,
+	OWN_EVENTS = 32,
+	CLOSES = 64
+};
 
 #define OWN(flags)                              \
 	((flags)&OWN_IDENTITY ? XO_OWN_IDENTITY \
@@ -29,6 +37,7 @@ enum { SLOW = 1, SPLIT = 2, QUIET = 4, OWN_IDENTITY = 8, OWN_SENSE = 16, OWN_EVE
 	  .slow = ((flags)&SLOW) != 0,                                                          \
 	  .split = ((flags)&SPLIT) != 0,                                                        \
 	  .quiet = ((flags)&QUIET) != 0,                                                        \
+	  .closes = ((flags)&CLOSES) != 0,                                                      \
 	  .own = OWN(flags),                                                                    \
 	  .timeout = (seconds) },
 

@@ -101,6 +101,7 @@ struct xo_opcode {
 	uint8_t immed; /* mask of the IMMED bit in byte 1, 0 if there is none */
 	bool slow; /* may block for more than a second or two */
 	bool split; /* may be cut into several commands over parts of its blocks */
+	bool closes; /* ends a burn: when it has succeeded, all of it is on the medium */
 	bool quiet; /* neither reports nor clears a unit attention (SPC-4 5.14, MMC-6 4.1.6) */
 	uint8_t own; /* enum xo_own */
 	uint16_t timeout; /* seconds, long enough for the slowest drive */
