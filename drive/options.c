@@ -222,6 +222,8 @@ static int check(const struct xo_drive_options *options, int left)
 		wrong = "one of --device, --unplugged and --burner";
 	else if (!options->burner && !options->path)
 		wrong = "--device and --unplugged need --path";
+	else if (options->buffer && !options->speed)
+		wrong = "--buffer needs --speed";
 	if (wrong)
 		fprintf(stderr, "xenoptic-drive: %s (see --help)\n", wrong);
 	return wrong ? -EINVAL : 0;

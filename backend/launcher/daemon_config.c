@@ -248,6 +248,20 @@ static int handle(void *priv, const char *section, const char *name, const char 
 	return r ? 0 : 1;
 }
 
+/* What one option needs of another. 0 or -EINVAL. */
+static int check_drives(const struct xo_config *config)
+{
+	const struct xo_drive_config *drive;
+
+	SLIST_FOREACH (drive, &config->drives, entry) {
+		if (drive->buffer && !drive->speed) {
+			xo_error("configuration: [drive %s] buffer: it needs a speed", drive->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 int xo_config_read(struct xo_config *config, const char *path)
 {
 	struct source source = { .file = fopen(path, "re"), .config = config };
@@ -263,5 +277,5 @@ int xo_config_read(struct xo_config *config, const char *path)
 		xo_error("configuration: %s, line %d", path, r);
 		return -EINVAL;
 	}
-	return r ? -EIO : 0;
+	return r ? -EIO : check_drives(config);
 }

@@ -142,7 +142,7 @@ static void config_good(void **state)
 					    "toolstack = no\nrestart-limit = 500\n"
 					    "run-dir = /tmp/x\n\n[drive /dev/sr0]\nmode = ro\n"
 					    "allow = write-buffer\nallow = send-key\n"
-					    "[drive virtual:a]\nspeed = 4800\n"
+					    "[drive virtual:a]\nbuffer = 2048\nspeed = 4800\n"
 					    "[drive " LONG_NAME "] ; named\npoll-ms = 7\n"),
 			 0);
 	assert_string_equal(config.user, "burner");
@@ -178,6 +178,7 @@ static void config_bad(void **state)
 		"[drive sr0]\nmode = ro\n",
 		"[drive virtual:]\nmode = ro\n",
 		"[drive /dev/sr0]\nmode = x\n",
+		"[drive virtual:a]\nbuffer = 2048\n",
 		indented,
 	};
 	struct xo_config config;
