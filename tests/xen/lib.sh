@@ -558,13 +558,24 @@ hvm_guest() {
 	guest_console "$name" 600
 }
 
-# hvm_driver NAME [DEVICE]: h1 has that drive (/dev/sr0), and that is its controller's driver.
+# hvm_drives: h1's optical drives, a line each: device, driver of its controller, what it calls itself. libata numbers
+# its hosts as it finds them.
+# shellcheck disable=SC2016 # the guest expands it
+hvm_drives() {
+	guest h1 'for i in /sys/block/sr*; do
+		echo "/dev/${i##*/} $(basename "$(readlink -f $i/device/../../../../driver)") $(cat $i/device/model)"; done'
+}
+
+# hvm_driver NAME [DEVICE]: h1 has that drive (/dev/sr0), that is its controller's driver, and lspci finds nothing odd.
 hvm_driver() {
 	local device=${2:-/dev/sr0} driver
 	guest_drive h1 "$device"
 	guest h1 "dmesg | grep -E '$1|ata[0-9]|${device#/dev/}'"
-	driver=$(guest h1 "basename \"\$(readlink -f /sys/block/${device#/dev/}/device/../../../../driver)\"")
+	driver=$(hvm_drives | awk -v d="$device" '$1 == d { print $2 }')
 	[ "$driver" = "$1" ] || fail "$device is driven by $driver"
+	guest h1 "lspci -vv -s \$(basename \$(readlink -f /sys/block/${device#/dev/}/device/../../../..)) 2>&1" | tee lspci
+	grep -q "Kernel driver in use: $1" lspci || fail "lspci does not know of $1"
+	not grep -iE 'lspci:|!!!|unknown|unassigned|\[(disabled|virtual)\]|ignored|broken|\?\?' lspci
 }
 
 # hvm_burn [MIB] [DEVICE]: h1 burns an image, reads it back, and Dom0 compares.
@@ -592,9 +603,7 @@ hvm_matrix() {
 	xenoptic_start
 	GUEST_MEMORY=320 hvm_guest h1 "drive=$burn_drive,bus=$1\", \"-optical\", \"drive=$DRIVE,bus=$1"
 	wait_until 120 guest h1 'test -b /dev/sr0 && test -b /dev/sr1' || fail "not both drives: $(guest h1 'dmesg | tail -n 20')"
-	# Which is which: libata numbers its hosts as it finds them. Columns: device, driver, what it calls itself.
-	guest h1 'for i in /sys/block/sr*; do
-		echo "/dev/${i##*/} $(basename "$(readlink -f $i/device/../../../../driver)") $(cat $i/device/model)"; done' | tee drives
+	hvm_drives | tee drives
 	drivers=$(awk '{ print $2 }' drives | sort -u)
 	[ "$drivers" = "$2" ] || fail "not all drives are driven by $2"
 	burn_device=$(awk '$3 " " $4 == "VIRTUAL BURNER" { print $1 }' drives)

@@ -9,9 +9,8 @@ xenoptic_start "[drive $DRIVE_LINK]" 'poll-ms = 300'
 hvm_disc 32
 hvm_guest h1 "drive=$DRIVE_LINK,bus=ahci\", \"-optical\", \"drive=virtual:disc,bus=ahci,bus=vscsi"
 wait_until 120 guest h1 'test -b /dev/sr1' || fail "not both drives: $(guest h1 'dmesg | tail -n 20'; xenoptic list)"
-# shellcheck disable=SC2016 # the guest expands it
-guest h1 'udevadm settle; pkill -9 udevd; for i in /sys/block/sr*; do
-	d=$(readlink -f $i/device/../../../../driver); echo "/dev/${i##*/} ${d##*/} $(cat $i/device/model)"; done' | tee drives
+guest h1 'udevadm settle; pkill -9 udevd'
+hvm_drives | tee drives
 host=$(awk '$2 == "ahci" && $3 != "VIRTUAL" { print $1 }' drives)
 ours=$(awk '$2 == "ahci" && $3 == "VIRTUAL" { print $1 }' drives)
 

@@ -19,8 +19,7 @@ guest h1 'udevadm settle; cd /sys/bus/pci/drivers/ata_generic; echo 0000:00:09.0
 wait_until 120 guest h1 'dmesg | grep "configured for PIO"' || fail "not by PIO: $(guest h1 'dmesg | tail -n 20')"
 wait_until 120 guest h1 'test -b /dev/sr0 && test -b /dev/sr1' || fail "not both drives: $(guest h1 'dmesg | tail -n 20')"
 for device in sr0 sr1; do
-	# shellcheck disable=SC2016 # the guest expands it
-	driver=$(guest h1 "basename \"\$(readlink -f /sys/block/$device/device/../../../../driver)\"")
+	driver=$(hvm_drives | awk -v d="/dev/$device" '$1 == d { print $2 }')
 	disc=disc_$driver
 	DISC=${!disc}
 	note "$device: $driver"

@@ -27,8 +27,7 @@ hvm_guest h1 "drive=virtual:a,bus=ahci\", \"-optical\", \"drive=virtual:b,bus=id
 wait_until 120 guest h1 'test -b /dev/sr0 && test -b /dev/sr1' ||
 	fail "not both drives: $(guest h1 'dmesg | tail -n 20')"
 declare -A device
-while read -r name driver; do device[$driver]=$name; done < <(guest h1 'for i in /sys/block/sr*; do
-	echo "/dev/${i##*/} $(basename "$(readlink -f $i/device/../../../../driver)")"; done')
+while read -r name driver _; do device[$driver]=$name; done < <(hvm_drives)
 ahci=${device[ahci]} ide=${device[ata_generic]}
 
 # Which vCPU gives libata's commands to the controllers.
