@@ -61,8 +61,13 @@ int hv_mem_map(struct hv_conn *conn, struct hv_call *call)
 	    call->in_len < msg->count * sizeof(*pfns))
 		return -EINVAL;
 	for (uint32_t i = 0; i < msg->count; i++) {
-		errors[i] = hv_domain_is_ram(d, pfns[i]) ? 0 : -EINVAL;
-		mapped += errors[i] == 0;
+		uint64_t page;
+
+		if (lb_moved_to(d->shared, pfns[i], &page))
+			errors[i] = (int32_t)page; /* there its memory is */
+		else
+			errors[i] = hv_domain_is_ram(d, pfns[i]) ? 0 : -EINVAL;
+		mapped += errors[i] >= 0;
 	}
 	r = foreign_new(conn, d, mapped);
 	if (r < 0)

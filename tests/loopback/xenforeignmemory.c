@@ -79,7 +79,10 @@ int xenforeignmemory_close(xenforeignmemory_handle *fmem)
 	return 0;
 }
 
-/* Maps at most LB_MAX_REFS pages to start, with an error for each. */
+/*
+ * Maps at most LB_MAX_REFS pages to start, with an error for each. The hypervisor's answer for a page that an
+ * emulator has moved is where its memory is.
+ */
 static int map_some(xenforeignmemory_handle *fmem, uint32_t dom, uint8_t *start, int prot,
 		    uint32_t pages, const xen_pfn_t *pfns, int32_t *errors, uint32_t *id)
 {
@@ -92,16 +95,18 @@ static int map_some(xenforeignmemory_handle *fmem, uint32_t dom, uint8_t *start,
 		return r;
 	*id = (uint32_t)msg.a[0];
 	for (uint32_t i = 0; i < pages && r == 0;) {
+		uint64_t page = errors[i] > 0 ? (uint64_t)errors[i] : pfns[i];
 		uint32_t n = 1;
 
-		if (errors[i]) {
+		if (errors[i] < 0) {
 			i++;
 			continue;
 		}
-		while (i + n < pages && !errors[i + n] && pfns[i + n] == pfns[i] + n)
+		while (!errors[i] && i + n < pages && !errors[i + n] && pfns[i + n] == pfns[i] + n)
 			n++;
+		errors[i] = 0;
 		if (mmap(start + (size_t)i * LB_PAGE, (size_t)n * LB_PAGE, prot,
-			 MAP_SHARED | MAP_FIXED, fd, (off_t)pfns[i] * LB_PAGE) == MAP_FAILED)
+			 MAP_SHARED | MAP_FIXED, fd, (off_t)page * LB_PAGE) == MAP_FAILED)
 			r = -errno;
 		i += n;
 	}
