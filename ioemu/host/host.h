@@ -92,10 +92,16 @@ enum {
 	XO_WINDOW_LOG_DIRTY = 2, /* Xen does not log dirty pages of a guest with such a page */
 };
 
-/* The page of guest memory that shows registers (window.c). */
+/* Where the page of guest memory that shows registers may be (window.c). */
+enum xo_window_place {
+	XO_WINDOW_HOME = 0,
+	XO_WINDOW_AWAY, /* at `at`, or still at home */
+	XO_WINDOW_TYPED, /* at `at`, and writes to it come to us */
+};
+
 struct xo_ioemu_window {
 	uint32_t found; /* 1: `home` is valid */
-	uint32_t away; /* 1: the page may be at `at`, not at home */
+	uint32_t away; /* enum xo_window_place */
 	uint32_t hidden; /* XO_WINDOW_* */
 	uint32_t reserved;
 	uint64_t home; /* page numbers */
@@ -263,6 +269,8 @@ void xo_window_close(struct xo_host *host, bool destroy);
 /* The registers are at this address from now on; no longer. */
 void xo_window_place(struct xo_host *host, uint64_t base);
 void xo_window_remove(struct xo_host *host);
+/* Once the model is as its predecessor's was: the page is where the registers are, or nowhere. */
+void xo_window_settle(struct xo_host *host);
 /* For one of XO_WINDOW_*, or no longer for it. */
 void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide);
 /* After a commit, before anybody is told. */

@@ -152,6 +152,7 @@ int xo_machine_start(struct xo_host *host)
 		/* A range that cannot be mapped was said by the bus; the rest goes on. */
 		model_resume(host);
 		xo_server_drop_inherited(host);
+		xo_window_settle(host);
 	}
 	xo_machine_commit(host);
 	return 0;

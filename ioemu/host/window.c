@@ -81,7 +81,10 @@ static int set_type(struct xo_host *host, uint64_t page, hvmmem_type_t type)
 		       : 0;
 }
 
-/* From wherever a predecessor may have left it, too: what was done already fails, and changes nothing. */
+/*
+ * The move takes the page's type away with it. Were that changed first, what the guest's CPUs write to registers
+ * until then would stay in the page, and no command would come of it.
+ */
 static int bring_home(struct xo_host *host)
 {
 	struct xo_ioemu_window *window = &host->record->window;
@@ -90,10 +93,9 @@ static int bring_home(struct xo_host *host)
 	host->memory.window = 0;
 	if (!window->away)
 		return 0;
-	set_type(host, window->at, HVMMEM_ram_rw);
-	xo_point(XO_IOEMU_POINT_MOVED);
 	r = relocate(host, window->at, window->home);
-	xo_ledger_commit(&window->away, 0);
+	xo_point(XO_IOEMU_POINT_MOVED);
+	xo_ledger_commit(&window->away, XO_WINDOW_HOME);
 	return r;
 }
 
@@ -137,15 +139,63 @@ static int claim(struct xo_host *host)
 	return map_type(host, XEN_DMOP_IOREQ_MEM_ACCESS_WRITE);
 }
 
+/* Where RAM is, the guest has its registers behind it, as on hardware; nothing is put over it. */
+static bool is_ram(struct xo_host *host, uint64_t page)
+{
+	uint32_t *memory = map_page(host, page);
+
+	unmap_page(host, memory);
+	return memory;
+}
+
+/* A predecessor may have died before the page had moved, or before that was written down. */
+static void find_page(struct xo_host *host)
+{
+	struct xo_ioemu_window *window = &host->record->window;
+
+	if (window->away && !is_ram(host, window->at))
+		xo_ledger_commit(&window->away, XO_WINDOW_HOME);
+	if (window->hidden)
+		bring_home(host);
+}
+
+/*
+ * A predecessor's page stays where it is: the guest's CPUs use it while we start. Only its type may be missing yet
+ * (Xen refuses to give it twice). The server has the memory type already; given up and claimed again, its pages
+ * would be plain memory in between.
+ */
+static int inherit(struct xo_host *host)
+{
+	struct xo_ioemu_window *window = &host->record->window;
+	int r;
+
+	host->window = map_page(host, window->at);
+	r = host->window ? 0 : -errno;
+	if (!r && window->away != XO_WINDOW_TYPED)
+		r = set_type(host, window->at, HVMMEM_ioreq_server);
+	if (!r)
+		xo_ledger_commit(&window->away, XO_WINDOW_TYPED);
+	if (r) {
+		unmap_page(host, host->window);
+		host->window = NULL;
+		bring_home(host);
+		return r;
+	}
+	host->memory.window = window->at;
+	/* Only to be compared: what differs is shown. */
+	memcpy(host->shown, host->window, sizeof(host->shown));
+	return 0;
+}
+
 void xo_window_open(struct xo_host *host)
 {
 	int r = find_home(host);
 
 	if (!r) {
-		bring_home(host);
-		r = claim(host);
+		find_page(host);
+		r = host->record->window.away ? inherit(host) : claim(host);
 	}
-	if (!r) {
+	if (!r && !host->window) {
 		host->window = map_page(host, host->record->window.home);
 		r = host->window ? 0 : -errno;
 	}
@@ -160,15 +210,6 @@ void xo_window_close(struct xo_host *host, bool destroy)
 		xo_window_remove(host);
 	unmap_page(host, host->window);
 	host->window = NULL;
-}
-
-/* Where RAM is, the guest has its registers behind it, as on hardware; nothing is put over it. */
-static bool is_ram(struct xo_host *host, uint64_t page)
-{
-	uint32_t *memory = map_page(host, page);
-
-	unmap_page(host, memory);
-	return memory;
 }
 
 static void give_up(struct xo_host *host, const char *what, int r)
@@ -187,16 +228,19 @@ static int place(struct xo_host *host, uint64_t page)
 	memset(host->shown, 0, sizeof(host->shown));
 	xo_ahci_show(&host->ahci, host->shown, host->window);
 	window->at = page;
-	xo_ledger_commit(&window->away, 1);
+	xo_ledger_commit(&window->away, XO_WINDOW_AWAY);
 	xo_point(XO_IOEMU_POINT_MOVING);
 	r = relocate(host, window->home, page);
 	if (r) {
-		xo_ledger_commit(&window->away, 0);
+		xo_ledger_commit(&window->away, XO_WINDOW_HOME);
 		return r;
 	}
 	xo_point(XO_IOEMU_POINT_MOVED);
 	host->memory.window = page;
-	return set_type(host, page, HVMMEM_ioreq_server);
+	r = set_type(host, page, HVMMEM_ioreq_server);
+	if (!r)
+		xo_ledger_commit(&window->away, XO_WINDOW_TYPED);
+	return r;
 }
 
 void xo_window_place(struct xo_host *host, uint64_t base)
@@ -204,8 +248,10 @@ void xo_window_place(struct xo_host *host, uint64_t base)
 	uint64_t page = base >> PAGE_SHIFT;
 	int r;
 
-	if (!host->window || host->record->window.hidden || host->memory.window ||
-	    is_ram(host, page))
+	if (host->memory.window == page)
+		return;
+	xo_window_remove(host);
+	if (!host->window || host->record->window.hidden || is_ram(host, page))
 		return;
 	r = place(host, page);
 	if (!r)
@@ -226,6 +272,21 @@ void xo_window_remove(struct xo_host *host)
 		give_up(host, "the page cannot be taken back", r);
 }
 
+static bool registers_mapped(const struct xo_host *host)
+{
+	return host->options.bus == XO_BUS_AHCI && host->started && host->ahci.abar.mapped;
+}
+
+void xo_window_settle(struct xo_host *host)
+{
+	if (!registers_mapped(host) || host->ahci.abar.base >> PAGE_SHIFT != host->memory.window)
+		xo_window_remove(host);
+}
+
+/*
+ * The page comes back only while the guest stands still, or maps its registers: between the move and the change of
+ * the type a register is memory to the guest's CPUs.
+ */
 void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide)
 {
 	uint32_t *hidden = &host->record->window.hidden;
@@ -233,7 +294,7 @@ void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide)
 	xo_ledger_commit(hidden, hide ? *hidden | reason : *hidden & ~reason);
 	if (*hidden)
 		xo_window_remove(host);
-	else if (host->options.bus == XO_BUS_AHCI && host->started && host->ahci.abar.mapped)
+	else if (reason == XO_WINDOW_STOPPED && registers_mapped(host))
 		xo_window_place(host, host->ahci.abar.base);
 }
 

@@ -488,7 +488,11 @@ static void shown_as_answered(struct worker *w)
 	command(w, "log-dirty");
 	for (uint32_t i = 0; i < XO_ARRAY_SIZE(shown); i++)
 		assert_int_equal(exits_to_read(w, ABAR + 4 * i, shown[i]), 1);
+	/* Not under the hands of a guest that runs. */
 	command(w, "log-clean");
+	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0x00010301), 1);
+	command(w, "stop");
+	command(w, "cont");
 	assert_int_equal(exits_to_read(w, ABAR + 0x10, 0x00010301), 0);
 }
 
@@ -621,6 +625,59 @@ static void killed_while_the_page_moves(void **state)
 		/* A dead worker's server answers as well. */
 		worker_free(w);
 	}
+}
+
+/*
+ * The page goes home while the guest's CPUs run. In the middle of that a register is still the controller's: what is
+ * written to it waits, and is not left in the page.
+ */
+static void a_write_is_not_left_in_the_page_that_moves(void **state)
+{
+	struct lb_access access = { .type = LB_ACCESS_MEMORY,
+				    .write = true,
+				    .address = ABAR + 0x04,
+				    .size = 4,
+				    .count = 1,
+				    .data = 0x80000000 };
+	json_t *message = json_pack("{s:s,s:i}", "execute", "log-dirty", "id", 2);
+	struct worker *w;
+	int status;
+
+	(void)state;
+	setenv("XENOPTIC_KILL", "ioemu.moved=2", 1);
+	w = worker_new("ahci");
+	ahci_start(w);
+	unsetenv("XENOPTIC_KILL");
+	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000002), 0);
+	assert_int_equal(xo_control_send(w->control, message, NULL, 0), 0);
+	json_decref(message);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(lb_vcpu_start(w->cpu, &access), 1);
+	worker_start(w);
+	assert_int_equal(lb_vcpu_finish(w->cpu, &access, 20000), 0);
+	assert_int_equal(get(w, ABAR + 0x04), 0x80000000);
+	session(w);
+	worker_free(w);
+}
+
+/* Nor is it moved for a successor: registers are read without an exit before it has begun, and after. */
+static void a_successor_leaves_the_page_where_it_is(void **state)
+{
+	struct worker *w = worker_new("ahci");
+	int status;
+
+	(void)state;
+	ahci_start(w);
+	kill(w->pid, SIGKILL);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000002), 0);
+	worker_start(w);
+	/* Served by it: a register that is not shown as it was. */
+	set(w, ABAR + 0x04, 0x80000000);
+	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000000), 0);
+	session(w);
+	worker_free(w);
 }
 
 static void killed_at_every_point(void **state)
@@ -777,6 +834,8 @@ int main(void)
 		cmocka_unit_test(the_page_is_no_memory_to_commands),
 		cmocka_unit_test(without_the_page_all_is_the_same),
 		cmocka_unit_test(killed_while_the_page_moves),
+		cmocka_unit_test(a_write_is_not_left_in_the_page_that_moves),
+		cmocka_unit_test(a_successor_leaves_the_page_where_it_is),
 		cmocka_unit_test(killed_at_every_point),
 		cmocka_unit_test(ports_are_kept_while_a_successor_starts),
 		cmocka_unit_test(killed_at_seeded_counts),
