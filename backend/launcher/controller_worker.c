@@ -156,7 +156,7 @@ static int adopt_process(struct xo_controller *c)
 	json_t *query = xo_worker_ask(c->worker, "query", ADOPT_TIMEOUT_MS);
 
 	if (!query)
-		return -ETIMEDOUT;
+		return c->worker->died ? 0 : -ETIMEDOUT;
 	c->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
 	json_decref(query);
 	return 0;

@@ -509,7 +509,7 @@ static int adopt_process(struct xo_device *device)
 	size_t i;
 
 	if (!query)
-		return -ETIMEDOUT;
+		return device->worker->died ? 0 : -ETIMEDOUT;
 	device->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
 	if (device->worker->ready && device->facts.ring == XO_RING_STARTING)
 		device->facts.ring = XO_RING_READY;
@@ -530,8 +530,11 @@ static int adopt_worker(struct xo_device *device, const struct xo_worker_record 
 	if (r)
 		return r;
 	device->facts.ring = record->stopping ? XO_RING_STOPPING : XO_RING_STARTING;
-	if (!device->worker->died)
-		return adopt_process(device);
+	if (!device->worker->died) {
+		r = adopt_process(device);
+		if (r || !device->worker->died)
+			return r;
+	}
 	json_array_foreach (json_object_get(record->config, "luns"), i, lun)
 		adopt_unit(device, lun);
 	return 0;

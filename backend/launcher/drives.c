@@ -568,7 +568,7 @@ static int adopt_process(struct xo_drive *drive)
 	struct xo_attachment *attachment;
 
 	if (!query)
-		return -ETIMEDOUT;
+		return drive->worker->died ? 0 : -ETIMEDOUT;
 	drive->worker->ready = json_is_true(json_object_get(query, "ready"));
 	json_decref(drive->lease); /* an event may have come first */
 	drive->lease = json_deep_copy(json_object_get(query, "lease"));

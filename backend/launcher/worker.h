@@ -160,7 +160,10 @@ char **xo_worker_environment(char *cookie);
 int xo_worker_command(struct xo_worker *worker, const char *command, json_t *arguments,
 		      const int *fds, size_t count, xo_worker_reply *reply, void *priv);
 
-/* Sends it and waits for the answer, handling nothing else; for start-up only. */
+/*
+ * Sends it to an adopted worker and waits for the answer, handling nothing else; for start-up only. NULL: there was
+ * none; `died` is set if there will be none, since the process has ended: see xo_workers_revive.
+ */
 json_t *xo_worker_ask(struct xo_worker *worker, const char *command, unsigned int timeout_ms);
 
 /* From now on its end is no failure. */

@@ -236,29 +236,52 @@ static void ask_reply(void *priv, const json_t *data, const char *error_class, c
 	ask->answered = true;
 }
 
+static int ms_until(uint64_t end)
+{
+	uint64_t now = xo_now_ns();
+
+	return now >= end ? 0 : (int)((end - now) / 1000000) + 1;
+}
+
+/* Its end of the channel is closed: it is ending, and its pidfd tells when it has. */
+static void await_end(struct xo_worker *worker, uint64_t end)
+{
+	struct pollfd p = { .fd = worker->pidfd, .events = POLLIN };
+
+	worker->died = worker->pidfd >= 0 && poll(&p, 1, ms_until(end)) > 0;
+}
+
+/* The next packet. */
+static int ask_step(struct xo_worker *worker, uint64_t end)
+{
+	struct pollfd p = { .fd = worker->control, .events = POLLIN };
+	int timeout = ms_until(end);
+
+	if (!timeout)
+		return -ETIMEDOUT;
+	if (poll(&p, 1, timeout) < 0)
+		return -errno;
+	return read_one(worker);
+}
+
 json_t *xo_worker_ask(struct xo_worker *worker, const char *command, unsigned int timeout_ms)
 {
 	uint64_t end = xo_now_ns() + timeout_ms * UINT64_C(1000000);
 	struct ask *ask = calloc(1, sizeof(*ask));
 	struct xo_worker_pending *pending;
 	json_t *data;
+	int r;
 
-	if (!ask || xo_worker_command(worker, command, NULL, NULL, 0, ask_reply, ask)) {
-		free(ask);
+	if (!ask)
 		return NULL;
-	}
-	while (!ask->answered) {
-		struct pollfd p = { .fd = worker->control, .events = POLLIN };
-		uint64_t now = xo_now_ns();
-
-		if (now >= end || poll(&p, 1, (int)((end - now) / 1000000) + 1) < 0 ||
-		    read_one(worker) < 0)
-			break;
-	}
-	if (!ask->answered)
-		STAILQ_FOREACH (pending, &worker->pending, entry)
-			if (pending->priv == ask)
-				pending->reply = NULL;
+	r = xo_worker_command(worker, command, NULL, NULL, 0, ask_reply, ask);
+	while (r >= 0 && !ask->answered)
+		r = ask_step(worker, end);
+	if (!ask->answered && r == -EPIPE)
+		await_end(worker, end);
+	STAILQ_FOREACH (pending, &worker->pending, entry)
+		if (pending->priv == ask)
+			pending->reply = NULL;
 	data = ask->data;
 	free(ask);
 	return data;

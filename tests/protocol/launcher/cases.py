@@ -406,6 +406,12 @@ def answered(front, sent):
     check(all(host == 0 for _, _, host in got), "and it is the drive's", got)
 
 
+def asks(pid):
+    """The daemon waits in poll(), which its loop does not use, but who asks a worker at its start does."""
+    with open(f"/proc/{pid}/syscall", encoding="utf-8") as f:
+        return f.read().split()[0] == "7"
+
+
 def workers_die_with_the_launcher():
     """Nobody but the keeper has their ledgers and links then."""
     daemon = Daemon(config="[xenopticd]\nrestart-limit = 1000\n").ready()
@@ -429,6 +435,17 @@ def workers_die_with_the_launcher():
         daemon.start({"XENOPTIC_KILL": f"launcher.{point}=1"})
         check(daemon.process.wait(PATIENCE) < 0, f"{point} was not reached")
         daemon.start()
+        answered(front, sent)
+        daemon.ready()
+    # They are asked by the next launcher, and die before they answer.
+    for worker in roles:
+        pid = daemon.pid(*worker)
+        os.kill(pid, signal.SIGSTOP)
+        sent = [front.send() for _ in range(8)]
+        daemon.kill()
+        daemon.start()
+        daemon.wait(lambda: asks(daemon.process.pid))
+        kill_and_wait(pid)
         answered(front, sent)
         daemon.ready()
     check(front.backend_state(4), "the guest saw a state")
