@@ -108,14 +108,10 @@ static const struct {
 	uint8_t opcode;
 	void (*note)(struct handover *handover, const struct xo_command *command);
 } notes[] = {
-	{ XO_OP_PREVENT_ALLOW, note_prevent },
-	{ XO_OP_START_STOP_UNIT, note_start_stop },
-	{ XO_OP_REPORT_KEY, note_report_key },
-	{ XO_OP_SET_CD_SPEED, note_speed },
-	{ XO_OP_SET_STREAMING, note_streaming },
-	{ XO_OP_MODE_SELECT_6, note_mode_select },
-	{ XO_OP_MODE_SELECT_10, note_mode_select },
-	{ XO_OP_SEND_CUE_SHEET, note_cue_sheet },
+	{ XO_OP_PREVENT_ALLOW, note_prevent },	    { XO_OP_START_STOP_UNIT, note_start_stop },
+	{ XO_OP_REPORT_KEY, note_report_key },	    { XO_OP_SET_CD_SPEED, note_speed },
+	{ XO_OP_SET_STREAMING, note_streaming },    { XO_OP_MODE_SELECT_6, note_mode_select },
+	{ XO_OP_MODE_SELECT_10, note_mode_select }, { XO_OP_SEND_CUE_SHEET, note_cue_sheet },
 };
 
 static void handover_execute(struct xo_unit *unit, struct xo_command *command)

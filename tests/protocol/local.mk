@@ -43,7 +43,8 @@ EXTRA_DIST += tests/protocol/ring.test
 check_PROGRAMS += tests/protocol/test_ioemu
 TESTS += tests/protocol/ioemu.test
 EXTRA_DIST += tests/protocol/ioemu.test
-tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c
+tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c \
+	tests/protocol/ioemu_stage.c tests/protocol/ioemu_stage.h
 tests_protocol_test_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC) -D__XEN_TOOLS__
 tests_protocol_test_ioemu_CFLAGS = $(AM_CFLAGS) $(XENDEVICEMODEL_CFLAGS)
 tests_protocol_test_ioemu_LDADD = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) \

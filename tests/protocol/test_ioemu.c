@@ -4,8 +4,6 @@
  * and the guest's virtual CPU. Commands over AHCI and IDE; killed at every named
  * point and started again, the guest sees nothing and the drive each command once.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,418 +21,33 @@
 
 #include "base/bytes.h"
 #include "base/control.h"
-#include "base/ioemu_control.h"
-#include "base/ledger.h"
-#include "base/link.h"
-#include "base/worker.h"
-#include "lb.h"
-
-enum {
-	DEVICE = 27,
-	BDF = DEVICE << 3,
-	ABAR = 0xf2000000,
-	PORT = ABAR + 0x100,
-	LIST = 0x200000,
-	FISES = 0x201000,
-	TABLE = 0x202000,
-	BUFFER = 0x300000,
-	CMD = 0xc200,
-	CTL = 0xc210,
-	BM = 0xc220,
-	BLOCKS = 16,
-	BYTES = BLOCKS * 2048,
-};
-
-struct worker {
-	const char *bus;
-	int control;
-	int worker_end; /* of the control channel, kept for successors */
-	int ledger;
-	int client_fd, arena;
-	struct xo_link server; /* the drive's end */
-	pid_t pid;
-	unsigned int starts;
-	int signal; /* that ended the last one */
-	uint64_t tags[XO_IOEMU_LINK_SLOTS];
-	union xo_link_message replies[XO_IOEMU_LINK_SLOTS];
-	unsigned int executed;
-	uint8_t disc[64 * 2048];
-	struct lb_guest *guest;
-	struct lb_vcpu *cpu;
-};
-
-static uint32_t guest_domid;
-
-/* --- the launcher --- */
-
-static void child_exec(struct worker *w)
-{
-	/* High first, so that no number is overwritten before it was copied. */
-	int fds[] = { w->worker_end, w->ledger, w->client_fd, w->arena };
-	const char *domid = getenv("TEST_DOMID");
-	char path[512];
-
-	for (int i = 0; i < 4; i++)
-		fds[i] = fcntl(fds[i], F_DUPFD, 100);
-	for (int i = 0; i < 4; i++)
-		dup2(fds[i], XO_FD_CONTROL + i);
-	snprintf(path, sizeof(path), "%s/xenoptic-ioemu", getenv("top_builddir"));
-	execl(path, "xenoptic-ioemu", "--domid", domid, "--name", "guest", "--bus", w->bus,
-	      "--device", "27", "--link", "5,6,8,524288", "--user", "nobody", (char *)NULL);
-	_exit(127);
-}
-
-static void worker_start(struct worker *w)
-{
-	w->starts++;
-	w->pid = fork();
-	if (w->pid == 0)
-		child_exec(w);
-	assert_true(w->pid > 0);
-}
-
-static void drive_serve(struct worker *w);
-
-static json_t *await(struct worker *w, const char *key)
-{
-	int fds[XO_CONTROL_FDS_MAX];
-	json_t *message;
-	size_t count;
-
-	for (int i = 0; i < 4000; i++) {
-		int r = xo_control_receive(w->control, &message, fds, &count);
-
-		drive_serve(w); /* its INQUIRY */
-		if (r == 1 && json_object_get(message, key))
-			return message;
-		assert_true(r >= 0);
-		if (r == 0)
-			usleep(2000);
-		else
-			json_decref(message);
-	}
-	fail_msg("the worker does not answer");
-	return NULL;
-}
-
-/* Before the guest's first access; see tests/shut-in. */
-static void shut_in(struct worker *w)
-{
-	char program[512], pid[16];
-	int status;
-	pid_t child;
-
-	snprintf(program, sizeof(program), "%s/tests/shut-in", getenv("top_srcdir"));
-	snprintf(pid, sizeof(pid), "%d", (int)w->pid);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		execl(program, "shut-in", "--worker", "ioemu", pid, (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-}
-
-static struct worker *worker_new(const char *bus)
-{
-	struct worker *w = calloc(1, sizeof(*w));
-	int control[2];
-	int link[2];
-
-	w->bus = bus;
-	assert_int_equal(xo_control_pair(control), 0);
-	w->control = control[0];
-	w->worker_end = control[1];
-	w->ledger = xo_ledger_create(XO_IOEMU_LEDGER_REGION);
-	assert_int_equal(
-		xo_link_create(XO_IOEMU_LINK_SLOTS, XO_IOEMU_LINK_SLOT_SIZE, link, &w->arena), 0);
-	w->client_fd = link[0];
-	assert_int_equal(xo_link_open(&w->server, link[1], dup(w->arena), XO_IOEMU_LINK_SLOTS,
-				      XO_IOEMU_LINK_SLOT_SIZE),
-			 0);
-	for (size_t i = 0; i < sizeof(w->disc); i++)
-		w->disc[i] = (uint8_t)(i * 7 + (i >> 8));
-	worker_start(w);
-	json_decref(await(w, "event"));
-	shut_in(w);
-	w->guest = lb_guest_open(guest_domid);
-	w->cpu = lb_vcpu_open(guest_domid, 0);
-	assert_non_null(w->guest);
-	assert_non_null(w->cpu);
-	return w;
-}
-
-static void worker_free(struct worker *w)
-{
-	json_t *quit = json_pack("{s:s,s:i}", "execute", "quit", "id", 1);
-	int status;
-
-	lb_vcpu_close(w->cpu);
-	lb_guest_close(w->guest);
-	assert_int_equal(xo_control_send(w->control, quit, NULL, 0), 0);
-	json_decref(quit);
-	json_decref(await(w, "return"));
-	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	xo_link_close(&w->server);
-	close(w->control);
-	close(w->worker_end);
-	close(w->ledger);
-	close(w->client_fd);
-	close(w->arena);
-	free(w);
-}
-
-/* Starts the worker again if it died. */
-static void supervise(struct worker *w)
-{
-	int status;
-
-	if (waitpid(w->pid, &status, WNOHANG) != w->pid)
-		return;
-	if (!WIFSIGNALED(status))
-		fail_msg("the worker ended with status %x", status);
-	w->signal = WTERMSIG(status);
-	worker_start(w);
-}
-
-/* --- the drive --- */
-
-static void drive_execute(struct worker *w, const struct xo_link_request *request)
-{
-	uint8_t *data = xo_link_data(&w->server, request->slot);
-	union xo_link_message *reply = &w->replies[request->slot];
-	uint32_t at = xo_get_be32(request->cdb + 2) * 2048;
-
-	memset(reply, 0, sizeof(*reply));
-	reply->reply.type = XO_LINK_REPLY;
-	reply->reply.slot = request->slot;
-	reply->reply.tag = request->tag;
-	w->executed++;
-	if (request->cdb[0] == 0x12)
-		memcpy(data, "\x05\x80\x05\x32\x1f\0\0\0TESTDRV Burner of tests 1.23", 36);
-	else if (request->cdb[0] == 0x28 && xo_range_within(at, request->length, sizeof(w->disc)))
-		memcpy(data, w->disc + at, request->length);
-	else if (request->cdb[0] == 0x2a && xo_range_within(at, request->length, sizeof(w->disc)))
-		memcpy(w->disc + at, data, request->length);
-}
-
-static void drive_serve(struct worker *w)
-{
-	union xo_link_message message;
-
-	while (xo_link_receive(&w->server, &message) == 1) {
-		const struct xo_link_request *request = &message.request;
-
-		if (request->type != XO_LINK_REQUEST || request->tag < w->tags[request->slot])
-			continue;
-		if (request->tag > w->tags[request->slot]) {
-			w->tags[request->slot] = request->tag;
-			drive_execute(w, request);
-		}
-		assert_int_equal(xo_link_send(&w->server, &w->replies[request->slot]), 0);
-	}
-}
-
-/* --- the guest --- */
-
-static uint64_t finish_access(struct worker *w, struct lb_access access)
-{
-	int r = lb_vcpu_start(w->cpu, &access);
-
-	assert_true(r >= 0);
-	for (int i = 0; r == 1 && i < 12000; i++) {
-		r = lb_vcpu_finish(w->cpu, &access, 10);
-		if (r != -ETIMEDOUT)
-			break;
-		supervise(w);
-		drive_serve(w);
-		r = 1;
-	}
-	assert_int_equal(r, 0);
-	return access.data;
-}
-
-static uint64_t access_one(struct worker *w, enum lb_access_type type, bool write, uint64_t address,
-			   uint32_t size, uint64_t data)
-{
-	return finish_access(w, (struct lb_access){ .type = type,
-						    .write = write,
-						    .address = address,
-						    .size = size,
-						    .count = 1,
-						    .data = data });
-}
-
-static uint32_t get(struct worker *w, uint64_t address)
-{
-	return (uint32_t)access_one(w, LB_ACCESS_MEMORY, false, address, 4, 0);
-}
-
-static void set(struct worker *w, uint64_t address, uint32_t value)
-{
-	access_one(w, LB_ACCESS_MEMORY, true, address, 4, value);
-}
-
-static uint8_t in(struct worker *w, uint32_t port)
-{
-	return (uint8_t)access_one(w, LB_ACCESS_PORT, false, port, 1, 0);
-}
-
-static void out(struct worker *w, uint32_t port, uint32_t size, uint32_t value)
-{
-	access_one(w, LB_ACCESS_PORT, true, port, size, value);
-}
-
-static void config(struct worker *w, uint32_t reg, uint32_t size, uint32_t value)
-{
-	access_one(w, LB_ACCESS_PORT, true, 0xcf8, 4, 0x80000000u | BDF << 8 | reg);
-	access_one(w, LB_ACCESS_PORT, true, 0xcfc + (reg & 3), size, value);
-}
-
-static uint8_t *ram(struct worker *w, uint64_t address, size_t length)
-{
-	uint8_t *p = lb_guest_memory(w->guest, address, length);
-
-	assert_non_null(p);
-	return p;
-}
-
-static void wait_for(struct worker *w, bool (*ready)(struct worker *w))
-{
-	for (int i = 0; i < 120000; i++) {
-		drive_serve(w);
-		supervise(w);
-		if (ready(w))
-			return;
-		usleep(500);
-	}
-	fail_msg("the command does not end");
-}
-
-static void ahci_start(struct worker *w)
-{
-	config(w, 0x24, 4, ABAR);
-	config(w, 4, 2, 6);
-	assert_int_equal(get(w, ABAR + 0x10), 0x00010301);
-	set(w, PORT + 0x00, LIST);
-	set(w, PORT + 0x08, FISES);
-	set(w, PORT + 0x30, 0xffffffff);
-	set(w, PORT + 0x14, 0xffffffff);
-	set(w, PORT + 0x18, 0x16);
-	set(w, PORT + 0x18, 0x17);
-	set(w, ABAR + 0x04, 0x80000002);
-}
-
-static bool ahci_done(struct worker *w)
-{
-	return !get(w, PORT + 0x38);
-}
-
-static void ahci_prepare(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
-{
-	uint8_t *table = ram(w, TABLE, 0x100);
-	uint8_t *header = ram(w, LIST, 32);
-
-	memset(table, 0, 0x100);
-	memcpy(table, "\x27\x80\xa0\x01", 4);
-	memcpy(table + 0x40, cdb, 12);
-	xo_put_le32(table + 0x80, BUFFER);
-	xo_put_le32(table + 0x8c, bytes - 1);
-	xo_put_le32(header, 0x10025u | (write ? 0x40 : 0));
-	xo_put_le32(header + 8, TABLE);
-}
-
-static void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
-{
-	ahci_prepare(w, cdb, write, bytes);
-	set(w, PORT + 0x38, 1);
-	wait_for(w, ahci_done);
-	set(w, PORT + 0x10, 0xffffffff);
-	set(w, ABAR + 0x08, 1);
-	assert_false(lb_guest_intx(w->guest, DEVICE, 0));
-}
-
-static void ide_start(struct worker *w)
-{
-	config(w, 0x10, 4, CMD);
-	config(w, 0x14, 4, CTL);
-	config(w, 0x20, 4, BM);
-	config(w, 4, 2, 5);
-	assert_int_equal(in(w, CMD + 5), 0xeb);
-}
-
-static bool ide_done(struct worker *w)
-{
-	return !(in(w, CTL + 2) & 0x80);
-}
-
-/* PIO with `rep insw` and `rep outsw`, a block of 8 KiB at a time. */
-static void ide_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
-{
-	uint32_t at = 0;
-
-	out(w, CMD + 1, 1, 0);
-	out(w, CMD + 4, 1, 0x00);
-	out(w, CMD + 5, 1, 0x20);
-	out(w, CMD + 7, 1, 0xa0);
-	for (int i = 0; i < 12; i += 2)
-		out(w, CMD, 2, xo_get_le16(cdb + i));
-	while (at < bytes) {
-		uint32_t block;
-
-		wait_for(w, ide_done);
-		block = in(w, CMD + 4) | (uint32_t)in(w, CMD + 5) << 8;
-		assert_int_equal(in(w, CMD + 7) & 9, 8);
-		finish_access(w, (struct lb_access){ .type = LB_ACCESS_PORT,
-						     .write = write,
-						     .is_ptr = true,
-						     .address = CMD,
-						     .size = 2,
-						     .count = block / 2,
-						     .data = BUFFER + at });
-		at += block;
-	}
-	wait_for(w, ide_done);
-	assert_int_equal(in(w, CMD + 7) & 0x89, 0);
-	assert_false(lb_guest_intx(w->guest, DEVICE, 0));
-}
-
-static void block_cdb(uint8_t cdb[12], uint8_t opcode, uint32_t lba)
-{
-	memset(cdb, 0, 12);
-	cdb[0] = opcode;
-	xo_put_be32(cdb + 2, lba);
-	xo_put_be16(cdb + 7, BLOCKS);
-}
+#include "ioemu_stage.h"
 
 /* A read, a write and a read; what the guest and the disc have, and that each reached the drive once. */
 static void session(struct worker *w)
 {
-	void (*command)(struct worker *, const uint8_t *, bool, uint32_t);
+	void (*transfer)(struct worker *, const uint8_t *, bool, uint32_t);
 	unsigned int before;
 	uint8_t cdb[12];
 
 	if (!strcmp(w->bus, "ide")) {
 		ide_start(w);
-		command = ide_command;
+		transfer = ide_command;
 	} else {
 		ahci_start(w);
-		command = ahci_command;
+		transfer = ahci_command;
 	}
 	before = w->executed;
 	block_cdb(cdb, 0x28, 3);
-	command(w, cdb, false, BYTES);
+	transfer(w, cdb, false, BYTES);
 	assert_memory_equal(ram(w, BUFFER, BYTES), w->disc + 3 * 2048, BYTES);
 	for (uint32_t i = 0; i < BYTES; i++)
 		ram(w, BUFFER, BYTES)[i] = (uint8_t)(i * 11 + 5);
 	block_cdb(cdb, 0x2a, 20);
-	command(w, cdb, true, BYTES);
+	transfer(w, cdb, true, BYTES);
 	memset(ram(w, BUFFER, BYTES), 0, BYTES);
 	block_cdb(cdb, 0x28, 20);
-	command(w, cdb, false, BYTES);
+	transfer(w, cdb, false, BYTES);
 	for (uint32_t i = 0; i < BYTES; i++)
 		assert_int_equal(ram(w, BUFFER, BYTES)[i], (uint8_t)(i * 11 + 5));
 	assert_int_equal(w->executed - before, 3);
@@ -452,17 +65,6 @@ static void both_buses_read_and_write(void **state)
 		assert_int_equal(w->starts, 1);
 		worker_free(w);
 	}
-}
-
-/* --- the page that shows registers --- */
-
-static void command(struct worker *w, const char *name)
-{
-	json_t *message = json_pack("{s:s,s:i}", "execute", name, "id", 2);
-
-	assert_int_equal(xo_control_send(w->control, message, NULL, 0), 0);
-	json_decref(message);
-	json_decref(await(w, "return"));
 }
 
 /* Exits of a read at `address`, and that it is `expected`. */

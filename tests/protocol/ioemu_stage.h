@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A stage for xenoptic-ioemu itself, on the loopback: the test is its launcher, its drive, the guest's virtual CPU and
+ * its drivers of AHCI and IDE.
+ */
+#ifndef XO_TESTS_IOEMU_STAGE_H
+#define XO_TESTS_IOEMU_STAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/ioemu_control.h"
+#include "base/link.h"
+#include "lb.h"
+
+enum {
+	DEVICE = 27,
+	BDF = DEVICE << 3,
+	ABAR = 0xf2000000,
+	PORT = ABAR + 0x100,
+	LIST = 0x200000,
+	FISES = 0x201000,
+	TABLE = 0x202000,
+	BUFFER = 0x300000,
+	CMD = 0xc200,
+	CTL = 0xc210,
+	BM = 0xc220,
+	BLOCKS = 16,
+	BYTES = BLOCKS * 2048,
+};
+
+struct worker {
+	const char *bus;
+	int control;
+	int worker_end; /* of the control channel, kept for successors */
+	int ledger;
+	int client_fd, arena;
+	struct xo_link server; /* the drive's end */
+	pid_t pid;
+	unsigned int starts;
+	int signal; /* that ended the last one */
+	uint64_t tags[XO_IOEMU_LINK_SLOTS];
+	union xo_link_message replies[XO_IOEMU_LINK_SLOTS];
+	unsigned int executed;
+	uint8_t disc[64 * 2048];
+	struct lb_guest *guest;
+	struct lb_vcpu *cpu;
+};
+
+extern uint32_t guest_domid;
+
+/* xenoptic-ioemu with a drive on that bus ("ahci", "ide"), started, and shut in. */
+struct worker *worker_new(const char *bus);
+void worker_free(struct worker *w);
+
+/* Starts it, or its successor. */
+void worker_start(struct worker *w);
+
+/* The next message of the worker's with that key; owned. */
+json_t *await(struct worker *w, const char *key);
+
+/* A command of the launcher's, and its answer. */
+void command(struct worker *w, const char *name);
+
+/* What has come by the link is carried out on `disc`. */
+void drive_serve(struct worker *w);
+
+/* A virtual CPU's accesses; workers that die meanwhile are started again. */
+uint32_t get(struct worker *w, uint64_t address);
+void set(struct worker *w, uint64_t address, uint32_t value);
+void config(struct worker *w, uint32_t reg, uint32_t size, uint32_t value);
+
+/* The guest's memory. */
+uint8_t *ram(struct worker *w, uint64_t address, size_t length);
+
+/* Until `ready`. */
+void wait_for(struct worker *w, bool (*ready)(struct worker *w));
+
+/* The controllers' drivers. */
+void ahci_start(struct worker *w);
+void ahci_prepare(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
+bool ahci_done(struct worker *w);
+void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
+void ide_start(struct worker *w);
+void ide_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
+
+/* READ or WRITE of BLOCKS blocks. */
+void block_cdb(uint8_t cdb[12], uint8_t opcode, uint32_t lba);
+
+#endif
