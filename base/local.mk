@@ -10,7 +10,9 @@ base_libbase_la_SOURCES = \
 	base/log.c base/include/base/log.h \
 	base/loop.c base/include/base/loop.h \
 	base/point.c base/include/base/point.h \
-	base/sandbox.c base/include/base/sandbox.h
+	base/runner.c base/include/base/runner.h \
+	base/sandbox.c base/include/base/sandbox.h \
+	base/sgio.c base/include/base/sgio.h
 base_libbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
 if SANITIZERS
 base_libbase_la_CPPFLAGS += -DXO_SANITIZERS_ON

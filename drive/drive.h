@@ -2,7 +2,7 @@
 /*
  * The process of a drive: its links, its queue of jobs, its lease, and the
  * launcher's channel. All of it belongs to the thread that owns the loop
- * (runner.h); a running job touches its slot and the stack only.
+ * (base/runner.h); a running job touches its slot and the stack only.
  */
 #ifndef XO_DRIVE_DRIVE_H
 #define XO_DRIVE_DRIVE_H
@@ -14,11 +14,11 @@
 #include "base/ledger.h"
 #include "base/link.h"
 #include "base/loop.h"
+#include "base/runner.h"
 #include "drive/unit.h"
 #include "lease.h"
 #include "mmc/policy.h"
 #include "record.h"
-#include "runner.h"
 
 struct xo_drive;
 struct xo_drive_link;

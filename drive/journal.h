@@ -7,23 +7,16 @@
  *
  * A command is one step or, when it is split or retried inside, several.
  * `progress` counts the steps that are over and the parts of a split command
- * that are done; one store moves both. Step N uses io[N & 1]. Its hdr.duration
- * holds XO_JOURNAL_POISON until the kernel overwrites it: sg_io writes back
- * the whole header once, as its last act, and a killed process ends only
- * after that. So a successor that finds the poison knows that the step never
- * ran, and otherwise has its result.
+ * that are done; one store moves both. Step N uses io[N & 1], which says whether
+ * it ran (base/sgio.h).
  */
 #ifndef XO_DRIVE_JOURNAL_H
 #define XO_DRIVE_JOURNAL_H
 
-#include <scsi/sg.h>
 #include <stdint.h>
 
 #include "base/ledger.h"
-#include "base/link.h"
-
-/* No command lasts 49 days. */
-#define XO_JOURNAL_POISON 0xffffffffu
+#include "base/sgio.h"
 
 /*
  * Ids of commands are multiples of this: step N of a command has id + N, so that the burner,
@@ -31,14 +24,9 @@
  */
 #define XO_JOURNAL_STEPS 65536u
 
-struct xo_journal_io {
-	sg_io_hdr_t hdr;
-	uint8_t sense[XO_SENSE_MAX];
-};
-
 struct xo_journal {
 	uint64_t progress; /* parts << 32 | steps */
-	struct xo_journal_io io[2];
+	struct xo_sgio io[2];
 };
 
 static inline uint32_t xo_journal_step(const struct xo_journal *journal)
@@ -51,7 +39,7 @@ static inline uint32_t xo_journal_parts(const struct xo_journal *journal)
 	return (uint32_t)(__atomic_load_n(&journal->progress, __ATOMIC_ACQUIRE) >> 32);
 }
 
-static inline struct xo_journal_io *xo_journal_io(struct xo_journal *journal)
+static inline struct xo_sgio *xo_journal_io(struct xo_journal *journal)
 {
 	return &journal->io[xo_journal_step(journal) & 1];
 }
@@ -60,8 +48,8 @@ static inline struct xo_journal_io *xo_journal_io(struct xo_journal *journal)
 static inline void xo_journal_reset(struct xo_journal *journal)
 {
 	journal->progress = 0;
-	journal->io[0].hdr.duration = XO_JOURNAL_POISON;
-	journal->io[1].hdr.duration = XO_JOURNAL_POISON;
+	xo_sgio_reset(&journal->io[0]);
+	xo_sgio_reset(&journal->io[1]);
 }
 
 /* The step is over, and `parts` parts are done. */
@@ -69,7 +57,7 @@ static inline void xo_journal_next(struct xo_journal *journal, uint32_t parts)
 {
 	uint32_t step = xo_journal_step(journal) + 1;
 
-	journal->io[step & 1].hdr.duration = XO_JOURNAL_POISON;
+	xo_sgio_reset(&journal->io[step & 1]);
 	xo_ledger_commit64(&journal->progress, (uint64_t)parts << 32 | step);
 }
 

@@ -27,7 +27,6 @@ drive_libdrive_la_SOURCES = \
 	drive/policy.c \
 	drive/query.c \
 	drive/record.c drive/record.h \
-	drive/runner.c drive/runner.h \
 	drive/split.c \
 	drive/stack.c drive/stack.h \
 	drive/trace.c \

@@ -17,26 +17,11 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/point.h"
+#include "base/sgio.h"
 #include "stack.h"
 
 /* The longest time that a client may ask for; the table's longest is 18,000 s. */
 #define TIMEOUT_MAX_S 21600u
-
-/* Host status, as the kernel's include/scsi/scsi_status.h numbers it. */
-enum {
-	DID_OK = 0,
-	DID_NO_CONNECT = 1,
-	DID_BUS_BUSY = 2,
-	DID_TIME_OUT = 3,
-	DID_BAD_TARGET = 4,
-	DID_ABORT = 5,
-	DID_RESET = 8,
-	DID_IMM_RETRY = 12,
-	DID_REQUEUE = 13,
-};
-
-/* Driver status; sg sets DRIVER_SENSE beside every sense, which is no error. */
-enum { DRIVER_OK = 0, DRIVER_TIMEOUT = 6, DRIVER_SENSE = 8 };
 
 struct passthrough {
 	struct xo_unit unit;
@@ -46,30 +31,6 @@ struct passthrough {
 	char path[256];
 	struct xo_log_limit limit;
 };
-
-static void prepare(struct xo_journal_io *io, const struct xo_command *command)
-{
-	static const int directions[] = {
-		[XO_DIR_NONE] = SG_DXFER_NONE,
-		[XO_DIR_IN] = SG_DXFER_FROM_DEV,
-		[XO_DIR_OUT] = SG_DXFER_TO_DEV,
-	};
-	uint32_t timeout = XO_MAX(xo_cdb_timeout(command->cdb, command->cdb_length),
-				  XO_MIN(command->timeout, TIMEOUT_MAX_S));
-
-	io->hdr = (sg_io_hdr_t){
-		.interface_id = 'S',
-		.dxfer_direction = directions[command->direction],
-		.cmd_len = command->cdb_length,
-		.mx_sb_len = sizeof(io->sense),
-		.dxfer_len = command->length,
-		.dxferp = command->length ? command->data : NULL,
-		.cmdp = (unsigned char *)(uintptr_t)command->cdb,
-		.sbp = io->sense,
-		.timeout = timeout * 1000,
-		.duration = XO_JOURNAL_POISON,
-	};
-}
 
 /* The kernel keeps the drive's number until nobody has it open: it may come back under the same. */
 static void leave(struct passthrough *device)
@@ -95,64 +56,25 @@ static void unplugged(struct passthrough *device, struct xo_command *command)
 /* The ioctl itself was refused: nothing reached the drive. */
 static void refused(struct passthrough *device, struct xo_command *command, int error)
 {
-	switch (error) {
-	case ENODEV:
-	case ENXIO:
+	enum xo_transport transport = xo_sgio_refused(error);
+
+	if (xo_sgio_gone(error)) {
 		leave(device);
 		unplugged(device, command);
 		return;
-	case EAGAIN:
-	case EBUSY:
-	case ENOMEM:
-		xo_command_fail(command, XO_TRANSPORT_BUSY);
-		return;
-	default:
+	}
+	if (transport == XO_TRANSPORT_ERROR)
 		xo_log_limited_at(&device->limit, XO_LOG_ERROR,
 				  "%s: the kernel refuses a command (%02x, %u bytes): %s",
 				  device->path, command->cdb[0], command->length,
-				  strerrordesc_np(error));
-		xo_command_fail(command, XO_TRANSPORT_ERROR);
-	}
-}
-
-/* A time-out comes with status 0: what the host and the driver say goes first. */
-static enum xo_transport judge_host(const sg_io_hdr_t *hdr)
-{
-	switch (hdr->host_status) {
-	case DID_OK:
-		break;
-	case DID_NO_CONNECT:
-	case DID_BAD_TARGET:
-		return XO_TRANSPORT_NO_CONNECT;
-	case DID_BUS_BUSY:
-	case DID_IMM_RETRY:
-	case DID_REQUEUE:
-		return XO_TRANSPORT_BUSY;
-	case DID_TIME_OUT:
-		return XO_TRANSPORT_TIMEOUT;
-	case DID_ABORT:
-		return XO_TRANSPORT_ABORTED;
-	case DID_RESET:
-		return XO_TRANSPORT_RESET;
-	default:
-		return XO_TRANSPORT_ERROR;
-	}
-	switch (hdr->driver_status & 0xf) {
-	case DRIVER_OK:
-	case DRIVER_SENSE:
-		return XO_TRANSPORT_OK;
-	case DRIVER_TIMEOUT:
-		return XO_TRANSPORT_TIMEOUT;
-	default:
-		return XO_TRANSPORT_ERROR;
-	}
+				  strerrordesc_np(-error));
+	xo_command_fail(command, transport);
 }
 
 static void take_result(struct passthrough *device, struct xo_command *command,
-			const struct xo_journal_io *io)
+			const struct xo_sgio *io)
 {
-	const sg_io_hdr_t *hdr = &io->hdr;
-	enum xo_transport transport = judge_host(hdr);
+	enum xo_transport transport = xo_sgio_transport(io);
 
 	if (transport == XO_TRANSPORT_NO_CONNECT) {
 		leave(device);
@@ -160,28 +82,23 @@ static void take_result(struct passthrough *device, struct xo_command *command,
 		return;
 	}
 	command->transport = (uint8_t)transport;
-	command->status = hdr->status;
-	/*
-	 * Drives and adapters err: neither number may leave its range. A residual above the
-	 * length is what the drive had more than was asked for (iSCSI's residual overflow,
-	 * RFC 7143 11.4.5.2, comes so from the kernel): everything that was asked for is there.
-	 */
-	if (hdr->resid <= 0 || (uint32_t)hdr->resid > command->length)
-		command->residual = 0;
-	else
-		command->residual = (uint32_t)hdr->resid;
-	command->sense_length = (uint8_t)XO_MIN(hdr->sb_len_wr, sizeof(command->sense));
+	command->status = io->hdr.status;
+	command->residual = xo_sgio_residual(io, command->length);
+	command->sense_length = xo_sgio_sense_length(io);
 	memcpy(command->sense, io->sense, command->sense_length);
 }
 
 static void passthrough_execute(struct xo_unit *unit, struct xo_command *command)
 {
 	struct passthrough *device = (struct passthrough *)unit;
-	struct xo_journal_io own = { .hdr.duration = XO_JOURNAL_POISON };
-	struct xo_journal_io *io = command->journal ? xo_journal_io(command->journal) : &own;
+	struct xo_sgio own = { .hdr.duration = XO_SGIO_POISON };
+	struct xo_sgio *io = command->journal ? xo_journal_io(command->journal) : &own;
+	uint32_t timeout = XO_MAX(xo_cdb_timeout(command->cdb, command->cdb_length),
+				  XO_MIN(command->timeout, TIMEOUT_MAX_S));
+	int r;
 
 	/* A killed process has had it done: the kernel wrote the result. */
-	if (io->hdr.duration != XO_JOURNAL_POISON) {
+	if (xo_sgio_done(io)) {
 		take_result(device, command, io);
 		return;
 	}
@@ -189,10 +106,12 @@ static void passthrough_execute(struct xo_unit *unit, struct xo_command *command
 		unplugged(device, command);
 		return;
 	}
-	prepare(io, command);
+	xo_sgio_prepare(io, command->cdb, command->cdb_length, command->direction, command->data,
+			command->length, timeout);
 	xo_point(XO_POINT_SUBMIT);
-	if (ioctl(device->fd, SG_IO, &io->hdr) < 0) {
-		refused(device, command, errno);
+	r = xo_sgio_run(io, device->fd);
+	if (r) {
+		refused(device, command, r);
 		return;
 	}
 	xo_point(XO_POINT_RETURNED);

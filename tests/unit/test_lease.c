@@ -236,8 +236,8 @@ static void test_slots(void **state)
 	assert_int_equal(slot.state, XO_SLOT_ACCEPTED);
 	assert_int_equal(slot.id, 99);
 	assert_int_equal(slot.journal.progress, 0);
-	assert_int_equal(slot.journal.io[0].hdr.duration, XO_JOURNAL_POISON);
-	assert_int_equal(slot.journal.io[1].hdr.duration, XO_JOURNAL_POISON);
+	assert_int_equal(slot.journal.io[0].hdr.duration, XO_SGIO_POISON);
+	assert_int_equal(slot.journal.io[1].hdr.duration, XO_SGIO_POISON);
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(xo_slot_judge(&slot, 6), XO_SLOT_STALE);
 		assert_int_equal(xo_slot_judge(&slot, 7), XO_SLOT_RUNNING);
@@ -264,10 +264,10 @@ static void test_journal(void **state)
 	/* The result of the step before stays until the one after the next. */
 	assert_int_equal(journal.io[0].hdr.duration, 5);
 	assert_ptr_equal(xo_journal_io(&journal), &journal.io[1]);
-	assert_int_equal(journal.io[1].hdr.duration, XO_JOURNAL_POISON);
+	assert_int_equal(journal.io[1].hdr.duration, XO_SGIO_POISON);
 	journal.io[1].hdr.duration = 6;
 	xo_journal_next(&journal, 1);
-	assert_int_equal(journal.io[0].hdr.duration, XO_JOURNAL_POISON);
+	assert_int_equal(journal.io[0].hdr.duration, XO_SGIO_POISON);
 	assert_int_equal(xo_journal_step(&journal), 2);
 	assert_int_equal(xo_journal_parts(&journal), 1);
 }

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "runner.h"
+#include "base/runner.h"
 
 struct job {
 	unsigned int ms;

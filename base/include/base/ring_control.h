@@ -36,13 +36,23 @@
  *		New requests for it get NO_CONNECT at once; the return {} comes when
  *		its last request is answered, and the link is closed then.
  *		error	"DeviceNotFound"
+ *	"lend"		{"lun": …, "max-transfer": BYTES}, with 1 descriptor: the unit's drive
+ *		TEST UNIT READY, READ and WRITE go to it without its process in between, as
+ *		far as the guest's order allows, until "recall", or until the drive is gone.
+ *		return	{}; the descriptor may be of the same drive again
+ *		error	"DeviceNotFound", "InvalidParameter"
+ *	"recall"	{"lun": …}
+ *		No further command goes by it; it is closed when none does. Nobody needs to
+ *		believe that: who must be sure ends the worker, and waits for its end.
+ *		return	{}
  *	"disconnect"	{"force": bool}
  *		Takes no more requests, waits for the replies of those sent (with
  *		force: does not), publishes them, unmaps the ring, closes the port.
- *		return	{}, then the worker exits with status 0
+ *		return	{}, then the worker exits with status 0: after the end of a command that
+ *			it had given to a lent drive
  *	"query"		{}
  *		return	{"luns": [{"lun": TEXT, "link": N, "slots": N, "slot-size": N,
- *			"in-flight": N}…], "requests": N, "responses": N, "bad-requests": N,
+ *			"in-flight": N, "lent": bool}…], "requests": N, "responses": N, "bad-requests": N,
  *			"events": N, "sandboxed": bool}
  * All are answered in any state after "ready"; "add-lun" after "disconnect" is
  * "InvalidState".

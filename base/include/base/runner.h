@@ -9,8 +9,8 @@
  * There is no lock: the state has one owner at any time, and a running job
  * touches only what belongs to it.
  */
-#ifndef XO_DRIVE_RUNNER_H
-#define XO_DRIVE_RUNNER_H
+#ifndef XO_BASE_RUNNER_H
+#define XO_BASE_RUNNER_H
 
 #include <pthread.h>
 #include <stdbool.h>

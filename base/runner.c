@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Leader and follower; see runner.h. */
-#include "runner.h"
+/* Leader and follower; see base/runner.h. */
+#include "base/runner.h"
 
 #include <errno.h>
 #include <linux/futex.h>
