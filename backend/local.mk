@@ -7,6 +7,7 @@ RING_INC = $(MMC_INC) -I$(srcdir)/backend $(XEN_DEFS)
 noinst_LTLIBRARIES += backend/libring.la
 backend_libring_la_SOURCES = \
 	backend/ring.c backend/ring.h backend/ring_ledger.h \
+	backend/ring_direct.c \
 	backend/ring_publish.c \
 	backend/ring_request.c
 backend_libring_la_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)

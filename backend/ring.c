@@ -23,6 +23,8 @@ const char *const xo_ring_points[XO_RING_POINT_COUNT] = {
 	[XO_RING_POINT_FETCHED] = "ring.fetched",
 	[XO_RING_POINT_SENT] = "ring.sent",
 	[XO_RING_POINT_LINKED] = "ring.linked",
+	[XO_RING_POINT_ISSUED] = "ring.issued",
+	[XO_RING_POINT_RETURNED] = "ring.returned",
 	[XO_RING_POINT_REPLIED] = "ring.replied",
 	[XO_RING_POINT_STORED] = "ring.stored",
 	[XO_RING_POINT_PUBLISHING] = "ring.publishing",
@@ -149,6 +151,7 @@ struct xo_ring_lun *xo_ring_add_lun(struct xo_ring *ring, uint16_t channel, uint
 
 void xo_ring_drop_lun(struct xo_ring_lun *lun)
 {
+	xo_ring_recall(lun);
 	xo_link_close(&lun->link);
 	*lun = (struct xo_ring_lun){ 0 };
 }
@@ -253,30 +256,69 @@ static bool victim_runs(const struct xo_ring *ring, const struct xo_ring_entry *
 	return victim->tag == entry->target_tag && xo_ledger_state(&victim->state) == XO_RING_SENT;
 }
 
+/* Data of the guest into the slot, and the entry is committed as being on its way. False: it is answered. */
+static bool fetch(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
+		  bool directly)
+{
+	if (entry->direction == XO_DIR_OUT &&
+	    xo_ring_move(ring, entry, xo_link_data(&lun->link, xo_ring_slot(ring, entry)),
+			 entry->length, false)) {
+		ring->ledger->bad_requests++;
+		entry->rslt = XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_ERROR);
+		entry->residual = entry->offered;
+		xo_ring_replied(ring, entry);
+		return false;
+	}
+	xo_point(XO_RING_POINT_FETCHED);
+	xo_sgio_reset(&entry->io);
+	entry->direct = directly;
+	xo_ledger_commit(&entry->state, XO_RING_SENT);
+	xo_point(XO_RING_POINT_SENT);
+	return true;
+}
+
+/* A predecessor gave it to the drive itself: its answer is there, or the drive has not seen it. */
+static bool settle_direct(struct xo_ring *ring, struct xo_ring_lun *lun,
+			  struct xo_ring_entry *entry)
+{
+	struct xo_link_reply reply;
+
+	if (!entry->direct || !xo_sgio_done(&entry->io))
+		return false;
+	xo_ring_direct_reply(ring, entry, &reply);
+	xo_ring_reply_to(ring, lun, entry, &reply);
+	return true;
+}
+
 void xo_ring_submit(struct xo_ring *ring, struct xo_ring_entry *entry)
 {
 	struct xo_ring_lun *lun = xo_ring_lun_of(ring, entry);
+	const uint64_t bit = 1ull << xo_ring_slot(ring, entry);
+	bool taken = xo_ledger_state(&entry->state) == XO_RING_TAKEN;
+	bool directly;
 
+	if (lun && !taken && settle_direct(ring, lun, entry))
+		return;
 	if (!lun || lun->lost || (entry->kind == XO_LINK_ABORT && !victim_runs(ring, entry))) {
 		/* A victim that does not run is aborted enough. */
 		answer_alone(ring, entry, entry->kind == XO_LINK_ABORT);
 		return;
 	}
-	if (xo_ledger_state(&entry->state) == XO_RING_TAKEN) {
-		if (entry->direction == XO_DIR_OUT &&
-		    xo_ring_move(ring, entry, xo_link_data(&lun->link, xo_ring_slot(ring, entry)),
-				 entry->length, false)) {
-			ring->ledger->bad_requests++;
-			entry->rslt = XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_ERROR);
-			entry->residual = entry->offered;
-			xo_ring_replied(ring, entry);
-			return;
-		}
-		xo_point(XO_RING_POINT_FETCHED);
-		xo_ledger_commit(&entry->state, XO_RING_SENT);
-		xo_point(XO_RING_POINT_SENT);
+	directly = xo_ring_may_go_directly(lun, entry);
+	if (!directly && (lun->direct || lun->held)) {
+		lun->held |= bit;
+		return;
 	}
-	lun->pending |= 1ull << xo_ring_slot(ring, entry);
+	if (taken && !fetch(ring, lun, entry, directly))
+		return;
+	if (!taken && entry->direct != (directly ? 1u : 0u))
+		xo_ledger_commit(&entry->direct, directly);
+	if (directly) {
+		lun->direct |= bit;
+		return;
+	}
+	xo_ring_went_by_link(lun, entry);
+	lun->pending |= bit;
 	send_or_defer(ring, lun, entry);
 }
 
@@ -346,8 +388,8 @@ enum xo_ring_work xo_ring_serve(struct xo_ring *ring)
 	return taken ? XO_RING_SERVED : XO_RING_IDLE;
 }
 
-static void reply_to(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
-		     const struct xo_link_reply *reply)
+void xo_ring_reply_to(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
+		      const struct xo_link_reply *reply)
 {
 	const bool ok = reply->transport == XO_TRANSPORT_OK;
 
@@ -385,8 +427,12 @@ void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,
 	case XO_LINK_REPLY:
 		entry = &ring->ledger->entries[message->reply.slot];
 		/* A reply that was asked for twice comes twice: the second finds nothing pending. */
-		if (lun->pending & 1ull << message->reply.slot && entry->tag == message->reply.tag)
-			reply_to(ring, lun, entry, &message->reply);
+		if (lun->pending & 1ull << message->reply.slot &&
+		    entry->tag == message->reply.tag) {
+			xo_ring_link_replied(lun, entry,
+					     !message->reply.transport && !message->reply.status);
+			xo_ring_reply_to(ring, lun, entry, &message->reply);
+		}
 		break;
 	case XO_LINK_NOTICE:
 		if (ring->ops->notice)

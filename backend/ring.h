@@ -30,6 +30,14 @@ struct xo_ring_lun {
 	bool greet; /* HELLO is still to be sent */
 	bool lost; /* the link broke: NO_CONNECT */
 	bool leaving; /* "remove-lun" came: NO_CONNECT for what is new */
+	/* ring_direct.c */
+	bool lent; /* `device` is the drive's descriptor */
+	bool recalled; /* no new command goes by it, and it is closed when none does */
+	bool write_noted; /* the drive's process knows of the write session */
+	int device;
+	uint32_t lent_max; /* bytes that it takes in one command */
+	uint64_t direct; /* entries that go by it, in the order of tags */
+	uint64_t held; /* entries that wait until those are done */
 	void *priv; /* the host's */
 };
 
@@ -119,6 +127,20 @@ void xo_ring_link_lost(struct xo_ring *ring, struct xo_ring_lun *lun, const char
 /* Publishes every response that may be published, with at most one notification. */
 void xo_ring_publish(struct xo_ring *ring);
 
+/* ---- a drive that is lent to a unit (ring_direct.c) ---- */
+
+/* Takes over the descriptor. */
+void xo_ring_lend(struct xo_ring_lun *lun, int fd, uint32_t max_transfer);
+/* No command goes by it any more; it is closed when the last has ended. */
+void xo_ring_recall(struct xo_ring_lun *lun);
+/* The next command to run; NULL: none. The unit stays until it is done. */
+struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_lun **lun);
+/* Runs it, by any thread: touches the entry's `io` and the slot only. What xo_sgio_run() returns. */
+int xo_ring_direct_run(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry);
+/* It has run, with that result. Publishes nothing yet. */
+void xo_ring_direct_done(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
+			 int error);
+
 /* Requests taken and not answered yet. */
 unsigned int xo_ring_in_flight(const struct xo_ring *ring);
 /* Those of them that concern a unit. */
@@ -141,6 +163,18 @@ void xo_ring_replied(struct xo_ring *ring, struct xo_ring_entry *entry);
 
 /* Sends a TAKEN or SENT entry to its drive; a TAKEN one's data are fetched first. */
 void xo_ring_submit(struct xo_ring *ring, struct xo_ring_entry *entry);
+
+/* The drive's answer becomes the entry's. */
+void xo_ring_reply_to(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
+		      const struct xo_link_reply *reply);
+
+/* ring_direct.c's part of the way: whether a command goes directly; one that goes by the link; its reply. */
+bool xo_ring_may_go_directly(const struct xo_ring_lun *lun, const struct xo_ring_entry *entry);
+void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *entry);
+void xo_ring_link_replied(struct xo_ring_lun *lun, const struct xo_ring_entry *entry, bool good);
+/* The answer in the entry's `io`. */
+void xo_ring_direct_reply(const struct xo_ring *ring, const struct xo_ring_entry *entry,
+			  struct xo_link_reply *reply);
 
 /* The entry of the smallest tag among those of the mask. */
 struct xo_ring_entry *xo_ring_first(const struct xo_ring *ring, uint64_t mask);

@@ -138,14 +138,59 @@ static void disconnect(struct xo_ring_worker *worker, const json_t *arguments, j
 	worker->disconnect_id = json_incref(id);
 }
 
+/* The unit that "lend" and "recall" name. */
+static struct xo_ring_lun *named_lun(struct xo_ring_worker *worker, const json_t *arguments,
+				     const json_t *id)
+{
+	uint16_t channel, target, unit;
+	struct xo_ring_lun *lun = NULL;
+
+	if (lun_argument(arguments, &channel, &target, &unit))
+		lun = xo_ring_find_lun(&worker->ring, channel, target, unit);
+	if (!lun || lun->leaving)
+		fail(id, "DeviceNotFound", "there is no such lun");
+	return lun && !lun->leaving ? lun : NULL;
+}
+
+static void lend(struct xo_ring_worker *worker, const json_t *arguments, json_t *id, int *fds,
+		 size_t count)
+{
+	struct xo_ring_lun *lun = named_lun(worker, arguments, id);
+	uint32_t max_transfer;
+
+	if (!lun)
+		return;
+	if (count != 1 || !u32_argument(arguments, "max-transfer", UINT32_MAX, &max_transfer)) {
+		fail(id, "InvalidParameter", "lun, max-transfer and a descriptor");
+		return;
+	}
+	xo_ring_lend(lun, fds[0], max_transfer);
+	fds[0] = -1;
+	xo_control_return(XO_FD_CONTROL, id, json_object());
+}
+
+static void recall(struct xo_ring_worker *worker, const json_t *arguments, json_t *id, int *fds,
+		   size_t count)
+{
+	struct xo_ring_lun *lun = named_lun(worker, arguments, id);
+
+	(void)fds;
+	(void)count;
+	if (!lun)
+		return;
+	xo_ring_recall(lun);
+	xo_control_return(XO_FD_CONTROL, id, json_object());
+}
+
 static json_t *describe_lun(struct xo_ring_worker *worker, const struct xo_ring_lun *lun)
 {
 	char text[XO_LUN_TEXT_MAX];
 
 	xo_lun_text(text, lun->channel, lun->id, lun->lun);
-	return json_pack("{s:s, s:I, s:i, s:i, s:i}", "lun", text, "link", (json_int_t)lun->number,
-			 "slots", (int)lun->link.slots, "slot-size", (int)lun->link.slot_size,
-			 "in-flight", (int)xo_ring_lun_in_flight(&worker->ring, lun));
+	return json_pack("{s:s, s:I, s:i, s:i, s:i, s:b}", "lun", text, "link",
+			 (json_int_t)lun->number, "slots", (int)lun->link.slots, "slot-size",
+			 (int)lun->link.slot_size, "in-flight",
+			 (int)xo_ring_lun_in_flight(&worker->ring, lun), "lent", lun->lent);
 }
 
 static void query(struct xo_ring_worker *worker, const json_t *arguments, json_t *id, int *fds,
@@ -169,10 +214,8 @@ static void query(struct xo_ring_worker *worker, const json_t *arguments, json_t
 }
 
 static const struct command commands[] = {
-	{ "add-lun", add_lun },
-	{ "remove-lun", remove_lun },
-	{ "disconnect", disconnect },
-	{ "query", query },
+	{ "add-lun", add_lun }, { "remove-lun", remove_lun }, { "lend", lend },
+	{ "recall", recall },	{ "disconnect", disconnect }, { "query", query },
 };
 
 static void execute(struct xo_ring_worker *worker, const json_t *message, int *fds, size_t count)
@@ -203,7 +246,7 @@ void xo_ring_control_ready(struct xo_watch *watch, uint32_t events)
 	else if (r == -EPROTO)
 		fail(NULL, "GenericError", "not a JSON object");
 	else if (r < 0) /* launcher and keeper are gone: no successor of ours would find anything */
-		xo_loop_quit(worker->loop, 0);
+		xo_runner_quit(&worker->runner);
 	if (r == 1) {
 		for (size_t i = 0; i < count; i++)
 			if (fds[i] >= 0)
@@ -228,5 +271,5 @@ void xo_ring_control_settle(struct xo_ring_worker *worker)
 		settle_removal(worker, &worker->luns[i]);
 	if (worker->disconnecting &&
 	    (worker->forced || worker->ring.broken || !xo_ring_in_flight(&worker->ring)))
-		xo_loop_quit(worker->loop, 0);
+		xo_runner_quit(&worker->runner);
 }

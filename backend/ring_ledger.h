@@ -6,7 +6,8 @@
  *	FREE -> TAKEN -> SENT -> REPLIED -> PUBLISHING -> PUBLISHED (-> TAKEN)
  *
  * TAKEN	copied and judged; true once `req_cons` has passed its index
- * SENT		its command may be with the drive: sent again with the same tag
+ * SENT		its command may be with the drive: sent again with the same tag; or, if `direct`,
+ *		given to it by ourselves, and `io` says whether it ran
  * REPLIED	the answer is known, the guest has not got it
  * PUBLISHING	the response lies in the ring at rsp_index; it is the guest's when
  *		rsp_prod passes that, which rsp_intended announces
@@ -36,9 +37,10 @@
 #include "base/ledger.h"
 #include "base/link.h"
 #include "base/ring_control.h"
+#include "base/sgio.h"
 
 #define XO_RING_LEDGER_KIND "ring"
-#define XO_RING_LEDGER_LAYOUT 1
+#define XO_RING_LEDGER_LAYOUT 2
 
 #define XO_RING_ENTRIES_MAX 64
 #define XO_RING_SEGMENTS_MAX XO_RING_SG_GRANT
@@ -59,6 +61,8 @@ enum xo_ring_point {
 	XO_RING_POINT_FETCHED, /* the guest's data are in the arena */
 	XO_RING_POINT_SENT, /* committed, not yet on the link */
 	XO_RING_POINT_LINKED, /* on the link */
+	XO_RING_POINT_ISSUED, /* the next instruction gives it to the drive that is lent to us */
+	XO_RING_POINT_RETURNED, /* the drive has done it */
 	XO_RING_POINT_REPLIED,
 	XO_RING_POINT_STORED, /* the drive's data are in the guest */
 	XO_RING_POINT_PUBLISHING,
@@ -85,12 +89,14 @@ struct xo_ring_entry {
 	uint16_t segment_count;
 	uint32_t offered; /* bytes of the guest's buffer */
 	uint32_t length; /* bytes that the command may move: up to offered */
+	uint32_t direct; /* 1: by the drive that is lent to us */
 	/* The answer, valid from REPLIED. */
 	int32_t rslt; /* as in vscsiif_response */
 	uint32_t moved; /* bytes that go to the guest */
 	uint32_t residual; /* of offered */
 	uint32_t sense_length;
 	uint8_t sense[VSCSIIF_SENSE_BUFFERSIZE];
+	struct xo_sgio io;
 	struct vscsiif_request request; /* the one copy */
 	struct scsiif_request_segment segments[XO_RING_SEGMENTS_MAX]; /* direct or indirect */
 };

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <scsi/sg.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "base/point.h"
 #include "base/sandbox.h"
 #include "base/worker.h"
+#include "mmc/cdb.h"
 #include "ring_worker.h"
 
 #include <xen/sys/evtchn.h> /* after the types that they use */
@@ -308,6 +310,48 @@ static int connect_ring(struct xo_ring_worker *worker, const char **what)
 	return open_event_channel(worker);
 }
 
+static void *next_direct(void *priv)
+{
+	struct xo_ring_worker *worker = priv;
+	struct xo_direct_job *job = &worker->job;
+
+	job->entry = xo_ring_direct_next(&worker->ring, &job->lun);
+	return job->entry ? job : NULL;
+}
+
+static bool slow_direct(void *priv, void *what)
+{
+	const struct vscsiif_request *request = &((struct xo_direct_job *)what)->entry->request;
+
+	(void)priv;
+	return xo_cdb_may_block(request->cmnd, request->cmd_len);
+}
+
+static void run_direct(void *priv, void *what)
+{
+	struct xo_ring_worker *worker = priv;
+	struct xo_direct_job *job = what;
+
+	job->result = xo_ring_direct_run(&worker->ring, job->lun, job->entry);
+}
+
+static void finish_direct(void *priv, void *what)
+{
+	struct xo_ring_worker *worker = priv;
+	struct xo_direct_job *job = what;
+
+	xo_ring_direct_done(&worker->ring, job->lun, job->entry, job->result);
+	xo_ring_publish(&worker->ring);
+	xo_ring_control_settle(worker);
+}
+
+static const struct xo_runner_ops runner_ops = {
+	.next = next_direct,
+	.slow = slow_direct,
+	.run = run_direct,
+	.finish = finish_direct,
+};
+
 static int watch_all(struct xo_ring_worker *worker)
 {
 	int r;
@@ -329,20 +373,31 @@ static int watch_all(struct xo_ring_worker *worker)
 	worker->sweep_timer = (struct xo_timer){ .expired = sweep_expired, .priv = worker };
 	r = xo_loop_new(&worker->loop);
 	if (!r)
+		r = xo_runner_init(&worker->runner, worker->loop, &runner_ops, worker);
+	if (!r)
 		r = xo_loop_add(worker->loop, &worker->event_watch);
 	if (!r)
 		r = xo_loop_add(worker->loop, &worker->control_watch);
 	return r;
 }
 
-/* What libxengnttab and libxenevtchn ask of their devices while the ring is served. */
+static int start_threads(void *priv)
+{
+	return xo_runner_start(priv);
+}
+
+/* What libxengnttab and libxenevtchn ask of their devices while the ring is served, and a drive that is lent. */
 static int enter_sandbox(struct xo_ring_worker *worker)
 {
 	static const int syscalls[] = { SCMP_SYS(fcntl), SCMP_SYS(clock_nanosleep) };
 	static const unsigned long ioctls[] = {
-		IOCTL_GNTDEV_GRANT_COPY,	   IOCTL_GNTDEV_MAP_GRANT_REF,
-		IOCTL_GNTDEV_UNMAP_GRANT_REF,	   IOCTL_EVTCHN_NOTIFY,
-		IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_EVTCHN_UNBIND,
+		IOCTL_GNTDEV_GRANT_COPY,
+		IOCTL_GNTDEV_MAP_GRANT_REF,
+		IOCTL_GNTDEV_UNMAP_GRANT_REF,
+		IOCTL_EVTCHN_NOTIFY,
+		IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
+		IOCTL_EVTCHN_UNBIND,
+		SG_IO,
 	};
 	const struct xo_sandbox sandbox = {
 		.user = worker->options.user,
@@ -350,6 +405,8 @@ static int enter_sandbox(struct xo_ring_worker *worker)
 		.syscall_count = XO_ARRAY_SIZE(syscalls),
 		.ioctls = ioctls,
 		.ioctl_count = XO_ARRAY_SIZE(ioctls),
+		.start_threads = start_threads,
+		.priv = &worker->runner,
 	};
 	int r = xo_sandbox_enter(&sandbox);
 
@@ -396,8 +453,6 @@ static void finish(struct xo_ring_worker *worker)
 	if (worker->disconnecting)
 		xo_control_return(XO_FD_CONTROL, worker->disconnect_id, json_object());
 	json_decref(worker->disconnect_id);
-	xo_loop_free(worker->loop);
-	xo_ledger_close(&worker->ledger);
 }
 
 static int run(struct xo_ring_worker *worker)
@@ -422,7 +477,7 @@ static int run(struct xo_ring_worker *worker)
 		xo_ring_control_error(message);
 		return r;
 	}
-	return xo_loop_run(worker->loop);
+	return xo_runner_run(&worker->runner);
 }
 
 int main(int argc, char **argv)
@@ -442,5 +497,6 @@ int main(int argc, char **argv)
 	xo_log_open(ident, worker.options.verbose ? XO_LOG_DEBUG : XO_LOG_INFO);
 	r = run(&worker);
 	finish(&worker);
-	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+	/* Not exit(): the other thread may be in the drive, or on its way out. The guest's memory is let go. */
+	_exit(r ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -198,7 +198,8 @@ static bool judge_command(struct xo_ring *ring, struct xo_ring_entry *entry,
 static bool judge_abort(struct xo_ring *ring, struct xo_ring_entry *entry,
 			const struct xo_ring_lun *lun)
 {
-	uint64_t candidates = (lun->pending | ring->replied) & ~(1ull << xo_ring_slot(ring, entry));
+	uint64_t candidates = (lun->pending | lun->direct | lun->held | ring->replied) &
+			      ~(1ull << xo_ring_slot(ring, entry));
 
 	entry->rslt = XEN_VSCSIIF_RSLT_RESET_SUCCESS;
 	for (; candidates; candidates &= candidates - 1) {

@@ -8,6 +8,7 @@
 
 #include "base/ledger.h"
 #include "base/loop.h"
+#include "base/runner.h"
 #include "ring.h"
 #include "ring_grants.h"
 
@@ -54,9 +55,18 @@ struct xo_worker_lun {
 	bool removing;
 };
 
+/* A command on its way by a drive that is lent to us; one runs at a time. */
+struct xo_direct_job {
+	struct xo_ring_lun *lun;
+	struct xo_ring_entry *entry;
+	int result;
+};
+
 struct xo_ring_worker {
 	struct xo_ring_options options;
 	struct xo_loop *loop;
+	struct xo_runner runner;
+	struct xo_direct_job job;
 	struct xo_ledger ledger;
 	struct xo_grants grants;
 	struct xo_ring ring;

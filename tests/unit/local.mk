@@ -32,7 +32,7 @@ tests_unit_test_traces_SOURCES = tests/unit/test_traces.c
 tests_unit_test_traces_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
 tests_unit_test_traces_LDADD = mmc/libmmc.la $(UNIT_LIBS)
 
-RING_TESTS = tests/unit/test_ring tests/unit/test_ring_restart
+RING_TESTS = tests/unit/test_ring tests/unit/test_ring_restart tests/unit/test_ring_direct
 check_PROGRAMS += $(RING_TESTS)
 TESTS += $(RING_TESTS)
 ring_rig = tests/unit/ring_rig.c tests/unit/ring_rig.h
@@ -43,6 +43,9 @@ tests_unit_test_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la $(
 tests_unit_test_ring_restart_SOURCES = tests/unit/test_ring_restart.c $(ring_rig)
 tests_unit_test_ring_restart_CPPFLAGS = $(tests_unit_test_ring_CPPFLAGS)
 tests_unit_test_ring_restart_LDADD = $(tests_unit_test_ring_LDADD)
+tests_unit_test_ring_direct_SOURCES = tests/unit/test_ring_direct.c $(ring_rig)
+tests_unit_test_ring_direct_CPPFLAGS = $(tests_unit_test_ring_CPPFLAGS)
+tests_unit_test_ring_direct_LDADD = $(tests_unit_test_ring_LDADD)
 
 check_PROGRAMS += tests/unit/test_regs
 TESTS += tests/unit/test_regs

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A drive that is lent to a unit: what goes to it directly, in which order, and what becomes of it after a death. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "mmc/cdb.h"
+#include "ring_rig.h"
+
+enum { TO_DEVICE = 1, FROM_DEVICE = 2, NO_DATA = 3 };
+
+#define BYTES 4096u
+#define LIMIT 65536u
+
+static struct rig *lent(void)
+{
+	struct rig *rig = rig_new(1);
+
+	assert_int_equal(rig_start(rig), 0);
+	rig_settle(rig);
+	xo_ring_lend(&rig->ring.luns[0], open("/dev/null", O_RDWR | O_CLOEXEC), LIMIT);
+	return rig;
+}
+
+static void put(struct rig *rig, uint16_t rqid, uint8_t opcode, uint32_t bytes)
+{
+	uint8_t cdb[12] = { opcode };
+	bool write = opcode == XO_OP_WRITE_10;
+	uint8_t length = (uint8_t)xo_opcode_find(cdb, sizeof(cdb))->cdb_len;
+
+	if (opcode == XO_OP_READ_10 || write)
+		xo_put_be16(cdb + 7, bytes / 2048);
+	if (opcode == XO_OP_GET_EVENT_STATUS)
+		cdb[8] = (uint8_t)bytes;
+	rig_command(rig, rqid, cdb, length,
+		    !bytes  ? NO_DATA
+		    : write ? TO_DEVICE
+			    : FROM_DEVICE,
+		    2, bytes);
+	rig_push(rig);
+	assert_int_equal(xo_ring_serve(&rig->ring), XO_RING_SERVED);
+}
+
+static struct xo_ring_entry *next(struct rig *rig)
+{
+	struct xo_ring_lun *lun;
+
+	return xo_ring_direct_next(&rig->ring, &lun);
+}
+
+/* The drive has done the command, as the kernel writes it. */
+static void carry_out(struct rig *rig, struct xo_ring_entry *entry, uint8_t status)
+{
+	uint8_t *data = xo_link_data(&rig->ring.luns[0].link,
+				     (unsigned int)(entry - rig->ring.ledger->entries));
+
+	if (entry->direction == XO_DIR_IN && !status)
+		for (uint32_t i = 0; i < entry->length; i++)
+			data[i] = rig_pattern(i);
+	entry->io.hdr = (sg_io_hdr_t){
+		.status = status,
+		.resid = status ? (int)entry->length : 0,
+		.sb_len_wr = status ? 18 : 0,
+	};
+	memset(entry->io.sense, 0x70, 18);
+}
+
+static void drive_does(struct rig *rig, uint8_t status)
+{
+	struct xo_ring_lun *lun;
+	struct xo_ring_entry *entry = xo_ring_direct_next(&rig->ring, &lun);
+
+	assert_non_null(entry);
+	carry_out(rig, entry, status);
+	xo_ring_direct_done(&rig->ring, lun, entry, 0);
+	xo_ring_publish(&rig->ring);
+}
+
+static void expect(struct rig *rig, uint16_t rqid, int32_t rslt)
+{
+	struct vscsiif_response response;
+
+	assert_true(rig_response(rig, &response));
+	assert_int_equal(response.rqid, rqid);
+	assert_int_equal(response.rslt, rslt);
+}
+
+static void expect_none(struct rig *rig)
+{
+	struct vscsiif_response response;
+
+	assert_false(rig_response(rig, &response));
+}
+
+/* The drive's process has been told of the write session: by a first WRITE. */
+static void begin_writing(struct rig *rig)
+{
+	put(rig, 100, XO_OP_WRITE_10, BYTES);
+	assert_null(next(rig));
+	rig_settle(rig);
+	expect(rig, 100, 0);
+}
+
+static void test_goes_directly(void **state)
+{
+	struct vscsiif_response response;
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_TEST_UNIT_READY, 0);
+	put(rig, 2, XO_OP_READ_10, BYTES);
+	assert_int_equal(rig->world->queued, 0);
+	expect_none(rig);
+	drive_does(rig, 0);
+	expect(rig, 1, 0);
+	drive_does(rig, 0);
+	expect(rig, 2, 0);
+	for (uint32_t i = 0; i < BYTES; i++)
+		assert_int_equal(rig->world->pages[2][i], rig_pattern(i));
+	put(rig, 3, XO_OP_READ_10, BYTES);
+	drive_does(rig, 2);
+	assert_true(rig_response(rig, &response));
+	assert_int_equal(response.rslt, 2);
+	assert_int_equal(response.sense_len, 18);
+	assert_int_equal(response.residual_len, BYTES);
+	assert_null(next(rig));
+	assert_int_equal(rig->world->drives[0].executed, 0);
+	rig_free(rig);
+}
+
+/* Others go by the drive's process, and nothing overtakes anything. */
+static void test_order(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_READ_10, BYTES);
+	put(rig, 2, XO_OP_GET_EVENT_STATUS, 8);
+	put(rig, 3, XO_OP_TEST_UNIT_READY, 0);
+	assert_int_equal(rig->world->queued, 0);
+	drive_does(rig, 0);
+	expect(rig, 1, 0);
+	/* The second is with the drive's process now, and so the third as well. */
+	assert_null(next(rig));
+	assert_int_equal(rig->world->queued, 2);
+	put(rig, 4, XO_OP_READ_10, BYTES);
+	assert_null(next(rig));
+	rig_settle(rig);
+	for (uint16_t i = 2; i <= 4; i++)
+		expect(rig, i, 0);
+	put(rig, 5, XO_OP_READ_10, BYTES);
+	drive_does(rig, 0);
+	expect(rig, 5, 0);
+	/* More than the drive takes at once. */
+	put(rig, 6, XO_OP_READ_10, LIMIT + 2048);
+	assert_null(next(rig));
+	rig_settle(rig);
+	expect(rig, 6, 0);
+	rig_free(rig);
+}
+
+static void test_writes_are_noted_first(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	begin_writing(rig);
+	put(rig, 1, XO_OP_WRITE_10, BYTES);
+	put(rig, 2, XO_OP_READ_10, BYTES);
+	put(rig, 3, XO_OP_WRITE_10, BYTES);
+	for (uint16_t i = 1; i <= 3; i++) {
+		drive_does(rig, 0);
+		expect(rig, i, 0);
+	}
+	/* It may have ended the session. */
+	put(rig, 4, XO_OP_SYNCHRONIZE_CACHE, 0);
+	rig_settle(rig);
+	expect(rig, 4, 0);
+	begin_writing(rig);
+	put(rig, 5, XO_OP_WRITE_10, BYTES);
+	drive_does(rig, 0);
+	expect(rig, 5, 0);
+	/* One that fails begins nothing. */
+	put(rig, 6, XO_OP_SYNCHRONIZE_CACHE, 0);
+	rig_settle(rig);
+	expect(rig, 6, 0);
+	rig->world->drives[0].status = 2;
+	put(rig, 7, XO_OP_WRITE_10, BYTES);
+	rig_settle(rig);
+	expect(rig, 7, 2);
+	rig->world->drives[0].status = 0;
+	begin_writing(rig);
+	rig_free(rig);
+}
+
+/* A drive that is gone, or a descriptor that is refused: the drive's process is asked, in the guest's order. */
+static void test_refused(void **state)
+{
+	static const int errors[] = { -ENODEV, -EPERM };
+
+	(void)state;
+	for (size_t i = 0; i < XO_ARRAY_SIZE(errors); i++) {
+		struct rig *rig = lent();
+		struct xo_ring_lun *lun = &rig->ring.luns[0];
+
+		put(rig, 1, XO_OP_READ_10, BYTES);
+		put(rig, 2, XO_OP_READ_10, BYTES);
+		put(rig, 3, XO_OP_GET_EVENT_STATUS, 8);
+		xo_ring_direct_done(&rig->ring, lun, next(rig), errors[i]);
+		assert_null(next(rig));
+		assert_false(lun->lent);
+		assert_int_equal(rig->world->queued, 3);
+		rig_settle(rig);
+		for (uint16_t n = 1; n <= 3; n++)
+			expect(rig, n, 0);
+		assert_int_equal(rig->world->drives[0].executed, 3);
+		rig_free(rig);
+	}
+}
+
+/* Busy is the guest's to repeat. */
+static void test_busy(void **state)
+{
+	struct rig *rig = lent();
+	struct xo_ring_lun *lun = &rig->ring.luns[0];
+
+	(void)state;
+	put(rig, 1, XO_OP_READ_10, BYTES);
+	xo_ring_direct_done(&rig->ring, lun, next(rig), -EBUSY);
+	xo_ring_publish(&rig->ring);
+	expect(rig, 1, XO_RING_RSLT_HOST(XO_TRANSPORT_BUSY));
+	assert_true(lun->lent);
+	rig_free(rig);
+}
+
+static void test_recall(void **state)
+{
+	struct rig *rig = lent();
+	struct xo_ring_lun *lun = &rig->ring.luns[0];
+
+	(void)state;
+	put(rig, 1, XO_OP_READ_10, BYTES);
+	xo_ring_recall(lun);
+	assert_true(lun->lent);
+	put(rig, 2, XO_OP_READ_10, BYTES);
+	drive_does(rig, 0);
+	expect(rig, 1, 0);
+	assert_false(lun->lent);
+	assert_null(next(rig));
+	rig_settle(rig);
+	expect(rig, 2, 0);
+	xo_ring_lend(lun, open("/dev/null", O_RDWR | O_CLOEXEC), LIMIT);
+	xo_ring_recall(lun);
+	assert_false(lun->lent);
+	rig_free(rig);
+}
+
+/* ABORT of a command that the drive has: answered after it, as by the drive's process. */
+static void test_abort(void **state)
+{
+	struct vscsiif_request *request;
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_READ_10, BYTES);
+	request = rig_request(rig);
+	request->rqid = 2;
+	request->act = VSCSIIF_ACT_SCSI_ABORT;
+	request->ref_rqid = 1;
+	rig_push(rig);
+	xo_ring_serve(&rig->ring);
+	expect_none(rig);
+	drive_does(rig, 0);
+	expect(rig, 1, 0);
+	expect(rig, 2, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_free(rig);
+}
+
+/* A successor gives the answer that is there, and has the rest carried out once. */
+static void test_successor(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_READ_10, BYTES);
+	put(rig, 2, XO_OP_READ_10, BYTES);
+	put(rig, 3, XO_OP_GET_EVENT_STATUS, 8);
+	carry_out(rig, next(rig), 0);
+	assert_int_equal(rig_start(rig), 0);
+	assert_false(rig->ring.luns[0].lent);
+	expect(rig, 1, 0);
+	for (uint32_t i = 0; i < BYTES; i++)
+		assert_int_equal(rig->world->pages[2][i], rig_pattern(i));
+	rig_settle(rig);
+	expect(rig, 2, 0);
+	expect(rig, 3, 0);
+	assert_int_equal(rig->world->drives[0].executed, 2);
+	rig_free(rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_goes_directly),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_writes_are_noted_first),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_recall),
+		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_successor),
+	};
+
+	xo_log_open("test", XO_LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
