@@ -56,6 +56,7 @@ static bool parse_link(const json_t *arguments, struct xo_link_record *record)
 	    !get_text(arguments, "path", record->path, sizeof(record->path)))
 		return false;
 	record->read_only = mode && strcmp(mode, "ro") == 0;
+	record->lend = get_flag(arguments, "lend") ? XO_LEND_MAY : XO_LEND_NEVER;
 	return mode && (record->read_only || strcmp(mode, "rw") == 0);
 }
 
@@ -416,6 +417,20 @@ static void watch_commands(struct xo_control_call *call)
 	xo_trace_watch(call->drive->trace, call->fd_count ? call->fds[0] : -1);
 	if (call->fd_count)
 		call->fds[0] = -1;
+	xo_lending_update(call->drive);
+	xo_control_reply(call->drive, call->id, NULL, -1);
+}
+
+static void returned(struct xo_control_call *call)
+{
+	uint32_t id;
+
+	if (!get_number(call->arguments, "link", 1, XO_DRIVE_LINK_ID_MAX, &id)) {
+		xo_control_refuse(call->drive, call->id, XO_DRIVE_ERROR_ARGUMENTS,
+				  "returned: \"link\" is missing");
+		return;
+	}
+	xo_lending_returned(call->drive, id);
 	xo_control_reply(call->drive, call->id, NULL, -1);
 }
 
@@ -458,6 +473,11 @@ static void shutdown_finish(struct xo_drive *drive, struct xo_control_job *job)
 	xo_drive_end(drive);
 }
 
+bool xo_control_ends(const struct xo_control_job *job)
+{
+	return job->command->finish == shutdown_finish;
+}
+
 static const struct xo_control_command commands[] = {
 	{ XO_DRIVE_ADD_LINK, 2, 2, .handle = add_link },
 	{ XO_DRIVE_REMOVE_LINK, 0, 0, .handle = remove_link },
@@ -468,6 +488,7 @@ static const struct xo_control_command commands[] = {
 	  .finish = description_finish },
 	{ XO_DRIVE_DEVICE, 1, 1, .applies = on_device, .run = device_run, .finish = device_finish },
 	{ XO_DRIVE_TRACE, 0, 1, .handle = watch_commands },
+	{ XO_DRIVE_RETURNED, 0, 0, .handle = returned },
 	{ XO_DRIVE_UNPLUG, 0, 0, .applies = on_device, .run = unplug_run, .finish = unplug_finish },
 	{ XO_DRIVE_QUERY_COMMANDS, 0, 0, .handle = query_commands },
 	{ XO_DRIVE_SHUTDOWN, 0, 0, .applies = shutdown_applies, .run = shutdown_run,

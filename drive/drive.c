@@ -64,8 +64,10 @@ static bool issued_is_missing(const struct xo_drive *drive)
 
 static bool may_run(const struct xo_drive *drive, const struct xo_job *job)
 {
+	/* "shutdown" comes after the undoing, which waits for the launcher. */
 	if (job->kind == XO_JOB_CONTROL)
-		return true;
+		return !xo_control_ends((const struct xo_control_job *)job) ||
+		       !xo_lending_recalled(drive);
 	return !drive->wait_for_disc && !drive->wait_for_links;
 }
 
@@ -208,6 +210,7 @@ static void finish_job(void *priv, void *what)
 		xo_control_finish(drive, (struct xo_control_job *)job);
 		break;
 	}
+	xo_lending_update(drive);
 	if (drive->ending)
 		xo_drive_end(drive);
 }
@@ -324,6 +327,7 @@ int xo_drive_start(struct xo_drive *drive)
 	xo_holding_recover(drive);
 	if (drive->options->poll_ms)
 		xo_loop_arm(drive->loop, &drive->poll_timer, drive->options->poll_ms * 1000000ull);
+	xo_lending_update(drive);
 	xo_control_due(drive, XO_DUE_READY);
 	return 0;
 }

@@ -146,6 +146,7 @@ struct xo_drive {
 	int event; /* last event code; the poll job's result */
 	bool event_present;
 	bool gone; /* as told to the links */
+	bool lending; /* as told to the launcher */
 	struct xo_counters counters;
 
 	struct xo_watch control;
@@ -209,8 +210,19 @@ void xo_holding_detach(struct xo_drive *drive, uint32_t link, bool resume);
 /* Something of the holder has ended: drained? */
 void xo_holding_progress(struct xo_drive *drive);
 void xo_holding_undone(struct xo_drive *drive);
+/* What was lent is back: the lease may move on. */
+void xo_holding_returned(struct xo_drive *drive);
 /* The record of a link id, also of one that is removed; NULL: none. */
 struct xo_link_record *xo_holding_record(const struct xo_drive *drive, uint32_t id);
+
+/* lending.c: the drive in the hands of the client that has the lease. */
+bool xo_lending_offered(const struct xo_drive *drive);
+/* The link whose client must give it back before the lease moves on; 0: none. */
+uint32_t xo_lending_recalled(const struct xo_drive *drive);
+/* Something may have changed of what decides. */
+void xo_lending_update(struct xo_drive *drive);
+/* Nobody has it any more, says the launcher. */
+void xo_lending_returned(struct xo_drive *drive, uint32_t link);
 
 /* control.c: the launcher's commands and the events for it. */
 enum xo_due {
@@ -227,6 +239,8 @@ void xo_control_fini(struct xo_drive *drive);
 void xo_control_due(struct xo_drive *drive, enum xo_due event);
 void xo_control_link_closed(struct xo_drive *drive, uint32_t link, const char *reason);
 void xo_control_run(struct xo_drive *drive, struct xo_control_job *job);
+/* The process ends with it. */
+bool xo_control_ends(const struct xo_control_job *job);
 void xo_control_finish(struct xo_drive *drive, struct xo_control_job *job);
 /* Sends what there was no room for. */
 void xo_control_flush(struct xo_drive *drive);

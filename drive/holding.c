@@ -79,6 +79,7 @@ static void commit(struct xo_drive *drive, const struct xo_lease *lease)
 	drive->lease = *lease;
 	drive->lease_since = xo_now_ns();
 	tell(drive, before, lease->state == XO_LEASE_HELD ? lease->holder : 0);
+	xo_lending_update(drive);
 	xo_control_due(drive, XO_DUE_LEASE);
 }
 
@@ -91,7 +92,8 @@ static void drain(struct xo_drive *drive)
 		return;
 	if (link)
 		xo_links_abort(link, XO_TRANSPORT_ABORTED);
-	if (!drive->undo.queued)
+	/* Its client may give commands to the drive as long as it has it; the launcher was told by commit(). */
+	if (!drive->undo.queued && !xo_lending_recalled(drive))
 		xo_drive_queue(drive, &drive->undo);
 }
 
@@ -146,6 +148,16 @@ void xo_holding_undone(struct xo_drive *drive)
 	lease = xo_lease_drained(&drive->lease);
 	commit(drive, &lease);
 	forget_removed(drive);
+}
+
+/* Before a "shutdown" that waits for it. */
+void xo_holding_returned(struct xo_drive *drive)
+{
+	bool leaving =
+		drive->lease.state == XO_LEASE_DRAINING || drive->lease.state == XO_LEASE_PASSING;
+
+	if (leaving && !drive->undo.queued)
+		xo_drive_queue_first(drive, &drive->undo);
 }
 
 void xo_holding_progress(struct xo_drive *drive)

@@ -21,6 +21,7 @@ drive_libdrive_la_SOURCES = \
 	drive/holding.c \
 	drive/journal.h \
 	drive/lease.c drive/lease.h \
+	drive/lending.c \
 	drive/links.c \
 	drive/options.c drive/options.h \
 	drive/passthrough.c \

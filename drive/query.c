@@ -36,6 +36,11 @@ json_t *xo_query_lease(struct xo_drive *drive)
 	json_t *json = json_pack("{s:s,s:I,s:I}", "state", lease_names[lease->state], "next",
 				 (json_int_t)lease->next, "since-ms", ms_since(drive->lease_since));
 
+	if (json)
+		json_object_set_new(json, "lend", json_boolean(xo_lending_offered(drive)));
+	if (json && xo_lending_recalled(drive))
+		json_object_set_new(json, "recall",
+				    json_integer((json_int_t)xo_lending_recalled(drive)));
 	if (json && holder)
 		json_object_update_new(
 			json, json_pack("{s:I,s:I,s:s,s:s,s:s}", "link", (json_int_t)holder->id,

@@ -64,6 +64,13 @@ enum xo_link_state {
 	XO_LINK_REMOVED, /* kept while the lease still names it */
 };
 
+/* Whether the client of a link gives commands to the drive itself (lending.c). */
+enum xo_lend {
+	XO_LEND_NEVER, /* the launcher does not do that */
+	XO_LEND_MAY,
+	XO_LEND_LENT, /* it may have the drive's descriptor until the launcher says "returned" */
+};
+
 #define XO_NAME_SIZE 64
 #define XO_UUID_SIZE 40
 #define XO_PATH_SIZE 16
@@ -76,7 +83,7 @@ struct xo_link_record {
 	uint32_t slot_size;
 	uint32_t read_only;
 	uint32_t presented; /* the lease knows of it */
-	uint32_t reserved;
+	uint32_t lend; /* enum xo_lend */
 	uint64_t joined;
 	char name[XO_NAME_SIZE];
 	char uuid[XO_UUID_SIZE];

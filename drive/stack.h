@@ -45,6 +45,8 @@ int xo_trace_new(struct xo_unit **unit, struct xo_unit *next, bool enabled, int 
  * other end; instead of who watched before. -1: to nobody. From any thread.
  */
 void xo_trace_watch(struct xo_unit *unit, int fd);
+/* Somebody watches. */
+bool xo_trace_watched(const struct xo_unit *unit);
 
 /* What opcodes.def and mode=ro forbid. `policy` is copied. */
 int xo_policy_new(struct xo_unit **unit, struct xo_unit *next, const struct xo_policy *policy);

@@ -138,6 +138,13 @@ void xo_trace_watch(struct xo_unit *unit, int fd)
 	pthread_mutex_unlock(&trace->lock);
 }
 
+bool xo_trace_watched(const struct xo_unit *unit)
+{
+	const struct trace *trace = (const struct trace *)unit;
+
+	return __atomic_load_n(&trace->watcher, __ATOMIC_RELAXED) >= 0;
+}
+
 static void trace_free(struct xo_unit *unit)
 {
 	xo_trace_watch(unit, -1);

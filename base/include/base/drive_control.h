@@ -48,7 +48,7 @@
  *
  * add-link		{"link": ID, "domid": N, "name": "guest", "uuid": "…", "mode": "rw"|"ro",
  *			 "path": "vscsi"|"vcd"|"ahci"|"ide", "slots": N, "slot-size": N,
- *			 "resume": BOOL}		2 descriptors: server end of the socket, arena
+ *			 "resume": BOOL, "lend": BOOL}	2 descriptors: server end of the socket, arena
  *	ID: 1 to 2^31-1, the launcher's choice, never used twice in the life of the ledger.
  *	Takes the lease if nobody has it: {"lease": STANDING, "holder": ID, "max-transfer": BYTES};
  *	STANDING (as "yours" in "query"): "held" | "next" (has it when the drive has been drained)
@@ -58,6 +58,10 @@
  *	A link with the uuid of the holder and another domid inherits (reboot, migration) at once;
  *	what the former left behind is undone first, unless "resume" (default false) says that the guest
  *	goes on where it was. Same uuid and same domid: a second path of one guest: it waits.
+ *	"lend" (default false): the launcher lends the drive to this link's client whenever LEASE says so.
+ * returned		{"link": ID}		Nobody has the drive by this link any more: the process that it
+ *	was lent to has ended, or it was lent to none. The answer to "recall" in LEASE, and to be said
+ *	after every end of such a process.
  * remove-link		{"link": ID, "force": BOOL, "resume": BOOL}
  *	"Busy" without force while a command of its runs or a write session is open. With force its
  *	queued commands are dropped; the command in the drive goes on and the lease drains:
@@ -68,7 +72,8 @@
  *	{"name": …, "bottom": "device"|"burner", "path": …, "mode": …, "generation": N,
  *	 "ready": BOOL (the sandbox is entered),
  *	 "lease": {"state": "none"|"held"|"draining", "link": ID, "domid": N, "name": …, "uuid": …,
- *	           "path": …, "next": ID, "since-ms": N}	link … path only unless "none",
+ *	           "path": …, "next": ID, "since-ms": N, "lend": BOOL (the launcher may lend the drive to
+ *	           the holder's client), "recall": ID (it waits for "returned" with that)}	link … path only unless "none",
  *	 "running": {"opcode": "WRITE (10)", "link": ID, "ms": N} | null,
  *	 "queued": N, "write-session": BOOL, "medium": "unknown"|"absent" (also: in an open tray)|"present",
  *	 "gone": BOOL (the device has been unplugged), "max-transfer": BYTES,
@@ -131,6 +136,7 @@
 #define XO_DRIVE_QUERY_DESCRIPTION "query-description"
 #define XO_DRIVE_DEVICE "device"
 #define XO_DRIVE_TRACE "trace"
+#define XO_DRIVE_RETURNED "returned"
 #define XO_DRIVE_UNPLUG "unplug"
 #define XO_DRIVE_QUERY_COMMANDS "query-commands"
 #define XO_DRIVE_SHUTDOWN "shutdown"

@@ -362,6 +362,15 @@ json_t *harness_call(struct harness *h, const char *command, json_t *arguments, 
 	return answer;
 }
 
+void harness_post(struct harness *h, const char *command, json_t *arguments)
+{
+	json_t *message =
+		json_pack("{s:s,s:i,s:o*}", "execute", command, "id", 8, "arguments", arguments);
+
+	assert_int_equal(xo_control_send(h->control, message, NULL, 0), 0);
+	json_decref(message);
+}
+
 const char *harness_try(struct harness *h, const char *command, json_t *arguments)
 {
 	static char class[64];
@@ -486,10 +495,11 @@ const char *client_add(struct client *c)
 {
 	static char standing[64];
 	int fds[2] = { c->server_fd, c->arena_fd };
-	json_t *arguments = json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:i,s:i,s:b}", "link", (int)c->id,
-				      "domid", (int)c->domid, "name", c->name, "uuid", c->uuid,
-				      "mode", c->mode, "path", "vscsi", "slots", (int)c->link.slots,
-				      "slot-size", (int)c->link.slot_size, "resume", c->resume);
+	json_t *arguments =
+		json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:i,s:i,s:b,s:b}", "link", (int)c->id, "domid",
+			  (int)c->domid, "name", c->name, "uuid", c->uuid, "mode", c->mode, "path",
+			  "vscsi", "slots", (int)c->link.slots, "slot-size", (int)c->link.slot_size,
+			  "resume", c->resume, "lend", c->lend);
 	json_t *answer = harness_call(c->harness, XO_DRIVE_ADD_LINK, arguments, fds, 2);
 	json_t *error = json_object_get(answer, "error");
 

@@ -32,6 +32,7 @@ struct client {
 	const char *uuid;
 	const char *mode;
 	bool resume;
+	bool lend;
 	bool added;
 	int client_fd;
 	int server_fd; /* the launcher's duplicate */
@@ -91,6 +92,8 @@ char *harness_log(struct harness *h);
 /* The whole answer ("return" or "error"); the caller's. NULL: the process died on the way. */
 json_t *harness_call(struct harness *h, const char *command, json_t *arguments, const int *fds,
 		     size_t count);
+/* Sends a command whose answer nobody waits for. */
+void harness_post(struct harness *h, const char *command, json_t *arguments);
 /* The class of the error, or NULL if it went well. */
 const char *harness_try(struct harness *h, const char *command, json_t *arguments);
 json_t *harness_query(struct harness *h); /* the "return"; the caller's */

@@ -150,6 +150,149 @@ static void test_draining_restart(void **state)
 	assert_int_equal(b->slot[0].reply.status, 0);
 }
 
+/* What the lease says: whether the drive may be lent, and the link that it is wanted back from. */
+static bool may_lend(void)
+{
+	json_t *query = harness_query(&h);
+	bool lend = json_is_true(json_object_get(json_object_get(query, "lease"), "lend"));
+
+	json_decref(query);
+	return lend;
+}
+
+static json_int_t wanted_back(void)
+{
+	json_t *query = harness_query(&h);
+	json_int_t link = json_integer_value(json_object_get(json_object_get(query, "lease"), "reca"
+											      "l"
+											      "l"));
+
+	json_decref(query);
+	return link;
+}
+
+static void returned(const struct client *c)
+{
+	assert_null(harness_try(&h, XO_DRIVE_RETURNED, json_pack("{s:i}", "link", (int)c->id)));
+}
+
+/* In the place of `a`, whose launcher does not lend. */
+static struct client *lent_to(uint32_t id)
+{
+	struct client *c = harness_client(&h, id, id, UUID_B);
+
+	assert_false(may_lend());
+	assert_null(client_remove(a, true));
+	harness_wait_lease(&h, "none");
+	c->lend = true;
+	assert_string_equal(client_add(c), "held");
+	assert_true(may_lend());
+	return c;
+}
+
+/* The drive may be lent to whoever has it. It goes to nobody else, and nothing is undone, before it is back. */
+static void test_lent(void **state)
+{
+	struct client *b = lent_to(2);
+	struct client *c = harness_client(&h, 3, 3, UUID_A);
+
+	(void)state;
+	client_do(b, prevent, sizeof(prevent), XO_DIR_NONE, 0);
+	assert_int_equal(h.fake->locked, 1);
+	assert_null(client_remove(b, true));
+	assert_string_equal(client_add(c), "next");
+	harness_pump(&h, 50);
+	assert_string_equal(harness_lease(&h), "draining");
+	assert_int_equal(wanted_back(), 2);
+	assert_int_equal(h.fake->locked, 1);
+	/* Nor by a successor. */
+	harness_kill(&h);
+	harness_start(&h);
+	assert_int_equal(wanted_back(), 2);
+	assert_int_equal(h.fake->locked, 1);
+	returned(b);
+	harness_wait_lease(&h, "held");
+	assert_int_equal(h.fake->locked, 0);
+	assert_false(may_lend());
+	client_tur(c);
+	assert_int_equal(c->slot[0].reply.status, 0);
+}
+
+/* A client that died has nothing any more; its successor may have it again. */
+static void test_lent_again(void **state)
+{
+	struct client *b = lent_to(2);
+
+	(void)state;
+	returned(b);
+	assert_true(may_lend());
+	assert_null(client_remove(b, true));
+	assert_int_equal(wanted_back(), 2);
+	returned(b);
+	harness_wait_lease(&h, "none");
+	assert_int_equal(wanted_back(), 0);
+}
+
+/* Not what somebody watches, nor what a filter has to do with. */
+static void test_not_lent(void **state)
+{
+	static const char *const options[][2] = {
+		{ "--delay", "28=1" },
+		{ "--speed", "100000" },
+		{ "--mode", "ro" },
+		{ "--fault", "1:0:busy" },
+	};
+	struct client *b = lent_to(2);
+	int pipe_fds[2];
+	json_t *answer;
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	answer = harness_call(&h, XO_DRIVE_TRACE, NULL, &pipe_fds[1], 1);
+	assert_non_null(json_object_get(answer, "return"));
+	json_decref(answer);
+	assert_false(may_lend());
+	assert_null(harness_try(&h, XO_DRIVE_TRACE, NULL));
+	assert_true(may_lend());
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	assert_null(client_remove(b, true));
+	returned(b);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(options); i++) {
+		harness_stop(&h);
+		harness_fini(&h);
+		harness_init(&h, false);
+		harness_arg(&h, options[i][0]);
+		harness_arg(&h, options[i][1]);
+		harness_start(&h);
+		a = harness_client(&h, 1, 1, UUID_A);
+		a->lend = true;
+		assert_string_equal(client_add(a), "held");
+		if (may_lend())
+			fail_msg("lent with %s", options[i][0]);
+	}
+}
+
+/* "shutdown" waits for the launcher's word, too. */
+static void test_lent_to_the_end(void **state)
+{
+	static const uint8_t sync[10] = { XO_OP_SYNCHRONIZE_CACHE };
+	struct client *b = lent_to(2);
+
+	(void)state;
+	client_do(b, sync, sizeof(sync), XO_DIR_NONE, 0);
+	client_do(b, prevent, sizeof(prevent), XO_DIR_NONE, 0);
+	assert_null(client_remove(b, true));
+	assert_int_equal(wanted_back(), 2);
+	harness_post(&h, XO_DRIVE_SHUTDOWN, NULL);
+	harness_pump(&h, 50);
+	assert_int_equal(h.fake->locked, 1);
+	harness_post(&h, XO_DRIVE_RETURNED, json_pack("{s:i}", "link", (int)b->id));
+	assert_int_equal(harness_wait_end(&h), 0);
+	assert_int_equal(h.fake->locked, 0);
+	harness_start(&h);
+}
+
 /* Two ways of one guest: the first has it, the other says so and has it afterwards. */
 static void test_second_path(void **state)
 {
@@ -268,11 +411,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_two_guests),	TEST(test_waiting_guest_is_answered),
-		TEST(test_draining),	TEST(test_draining_restart),
-		TEST(test_second_path), TEST(test_reboot),
-		TEST(test_migration),	TEST(test_undo),
+		TEST(test_two_guests),
+		TEST(test_waiting_guest_is_answered),
+		TEST(test_draining),
+		TEST(test_draining_restart),
+		TEST(test_second_path),
+		TEST(test_reboot),
+		TEST(test_migration),
+		TEST(test_undo),
 		TEST(test_none),
+		TEST(test_lent),
+		TEST(test_lent_again),
+		TEST(test_not_lent),
+		TEST(test_lent_to_the_end),
 	};
 
 	return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
