@@ -89,6 +89,7 @@ struct xo_attachment *xo_attachment_new(struct xo_drives *drives, const char *na
 	attachment->id = drives->next_link++;
 	attachment->domid = request->domid;
 	attachment->read_only = request->read_only;
+	attachment->lend = request->lend;
 	attachment->slots = request->slots;
 	attachment->slot_size = request->slot_size;
 	attachment->callback = callback;
@@ -279,11 +280,11 @@ static int send_add(struct xo_attachment *attachment, xo_worker_reply *reply)
 	struct reference *reference = reference_new(attachment);
 	const int fds[2] = { attachment->server_fd, attachment->arena_fd };
 	json_t *arguments =
-		json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:i,s:i}", "link", (int)attachment->id, "domid",
-			  (int)attachment->domid, "name", attachment->name, "uuid",
+		json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:i,s:i,s:b}", "link", (int)attachment->id,
+			  "domid", (int)attachment->domid, "name", attachment->name, "uuid",
 			  attachment->uuid, "mode", attachment->read_only ? "ro" : "rw", "path",
 			  attachment->path, "slots", (int)attachment->slots, "slot-size",
-			  (int)attachment->slot_size);
+			  (int)attachment->slot_size, "lend", attachment->lend);
 	int r = -ENOMEM;
 
 	if (reference && arguments)
@@ -354,12 +355,12 @@ static void copy_text(char *out, size_t size, const json_t *object, const char *
 
 json_t *xo_attachment_save(const struct xo_attachment *attachment)
 {
-	return json_pack("{s:i,s:i,s:s,s:s,s:s,s:b,s:i,s:i,s:I,s:b}", "link", (int)attachment->id,
-			 "domid", (int)attachment->domid, "name", attachment->name, "uuid",
-			 attachment->uuid, "path", attachment->path, "read-only",
-			 attachment->read_only, "slots", (int)attachment->slots, "slot-size",
-			 (int)attachment->slot_size, "max-transfer",
-			 (json_int_t)attachment->max_transfer, "leaving",
+	return json_pack("{s:i,s:i,s:s,s:s,s:s,s:b,s:b,s:i,s:i,s:I,s:b}", "link",
+			 (int)attachment->id, "domid", (int)attachment->domid, "name",
+			 attachment->name, "uuid", attachment->uuid, "path", attachment->path,
+			 "read-only", attachment->read_only, "lend", attachment->lend, "slots",
+			 (int)attachment->slots, "slot-size", (int)attachment->slot_size,
+			 "max-transfer", (json_int_t)attachment->max_transfer, "leaving",
 			 attachment->state == XO_ATTACHMENT_LEAVING);
 }
 
@@ -376,6 +377,7 @@ static int restore(struct xo_attachment *attachment, const json_t *link)
 		return -EINVAL;
 	attachment->domid = domid;
 	attachment->read_only = json_is_true(json_object_get(link, "read-only"));
+	attachment->lend = json_is_true(json_object_get(link, "lend"));
 	copy_text(attachment->name, sizeof(attachment->name), link, "name");
 	copy_text(attachment->path, sizeof(attachment->path), link, "path");
 	copy_text(attachment->uuid, sizeof(attachment->uuid), link, "uuid");
@@ -452,4 +454,5 @@ void xo_drives_settle(struct xo_drives *drives)
 		xo_drive_linger(drive); /* devices that waited attach in a moment */
 		xo_drive_advance(drive);
 	}
+	xo_lending_settle(drives);
 }

@@ -236,6 +236,61 @@ static struct xo_unit *reference_take(struct reference *reference)
 	return unit;
 }
 
+/* An older worker does not know of it, and does without. */
+static void lend_answered(void *priv, const json_t *data, const char *error_class,
+			  const char *error, int *fds, size_t count)
+{
+	(void)priv;
+	(void)fds;
+	(void)count;
+	if (!data && strcmp(error_class, XO_WORKER_DIED) != 0)
+		xo_debug("ring: lend: %s", error);
+}
+
+static json_t *named(const struct xo_unit *unit)
+{
+	char text[32];
+
+	xo_unit_address_text(&unit->address, text, sizeof(text));
+	return json_pack("{s:s}", "lun", text);
+}
+
+void xo_ring_lend(struct xo_unit *unit)
+{
+	struct xo_worker *worker = unit->device->worker;
+	bool offered = unit->attachment && xo_lending_offered(unit->attachment);
+	json_t *arguments;
+	int fd;
+
+	if (!worker || !worker->ready || worker->stopping || unit->facts.ring != XO_UNIT_IN ||
+	    offered == unit->lent)
+		return;
+	unit->lent = offered;
+	if (!offered) {
+		/* For order's sake; that it is back is not taken from its word. */
+		xo_worker_command(worker, "recall", named(unit), NULL, 0, lend_answered, NULL);
+		return;
+	}
+	fd = xo_lending_begin(unit->attachment, worker->name);
+	arguments = named(unit);
+	if (fd < 0 || !arguments) {
+		json_decref(arguments);
+		unit->lent = false;
+		return;
+	}
+	json_object_set_new(arguments, "max-transfer",
+			    json_integer((json_int_t)unit->attachment->max_transfer));
+	xo_worker_command(worker, "lend", arguments, &fd, 1, lend_answered, NULL);
+}
+
+/* What its process had is back, and a successor has nothing. */
+static void process_ended(struct xo_device *device, const char *name)
+{
+	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
+		device->units[i].lent = false;
+	xo_lending_ring_ended(device->all->drives, name);
+}
+
 static void unit_added(void *priv, const json_t *data, const char *error_class, const char *error,
 		       int *fds, size_t count)
 {
@@ -247,6 +302,7 @@ static void unit_added(void *priv, const json_t *data, const char *error_class, 
 		return; /* the worker died and its successor got the unit in its command line */
 	if (data) {
 		unit->facts.ring = XO_UNIT_IN;
+		xo_ring_lend(unit);
 	} else if (strcmp(error_class, XO_WORKER_DIED) != 0) {
 		unit->facts.ring = XO_UNIT_OUT;
 		if (unit->attachment)
@@ -294,8 +350,10 @@ static void unit_removed(void *priv, const json_t *data, const char *error_class
 	/* A successor has it again; then it is removed again. */
 	unit->facts.ring =
 		error_class && !strcmp(error_class, XO_WORKER_DIED) ? XO_UNIT_IN : XO_UNIT_OUT;
-	if (unit->facts.ring == XO_UNIT_OUT)
+	if (unit->facts.ring == XO_UNIT_OUT) {
 		unit->facts.used = true;
+		unit->lent = false;
+	}
 	xo_device_touch(unit->device);
 }
 
@@ -328,7 +386,15 @@ static void ring_started(struct xo_worker *worker)
 
 	if (device->facts.ring == XO_RING_READY)
 		device->facts.ring = XO_RING_STARTING;
+	process_ended(device, worker->name); /* the predecessor's */
 	xo_device_touch(device);
+}
+
+static void lend_all(struct xo_device *device)
+{
+	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
+		if (device->units[i].present)
+			xo_ring_lend(&device->units[i]);
 }
 
 /* The unit that a ring worker's event is about; NULL: it is none (any more). */
@@ -376,6 +442,7 @@ static void ring_event(struct xo_worker *worker, const char *event, const json_t
 	if (!strcmp(event, "ready")) {
 		if (device->facts.ring == XO_RING_STARTING)
 			device->facts.ring = XO_RING_READY;
+		lend_all(device);
 	} else if (!strcmp(event, "error")) {
 		xo_worker_expect_end(worker); /* a successor would find the ring as broken */
 		xo_device_fail(device, "%s", message ? message : "the ring is broken");
@@ -393,6 +460,7 @@ static void ring_ended(struct xo_worker *worker, const char *why)
 
 	device->worker = NULL;
 	device->facts.ring = XO_RING_NONE;
+	process_ended(device, worker->name);
 	xo_units_ring_ended(device);
 	xo_worker_free(worker);
 	if (why)
@@ -488,6 +556,7 @@ static void adopt_unit(struct xo_device *device, const json_t *lun)
 	if (!unit)
 		return;
 	unit->facts.ring = XO_UNIT_IN;
+	unit->lent = json_is_true(json_object_get(lun, "lent"));
 	unit->attachment = xo_attachment_claim(device->all->drives, link, device->domid,
 					       xo_unit_attached, unit);
 	if (unit->attachment) {

@@ -60,6 +60,7 @@ struct xo_unit {
 	bool read_only;
 	struct xo_unit_facts facts;
 	struct xo_attachment *attachment;
+	bool lent; /* its drive, to the ring's process that runs */
 	struct xo_device *device;
 	char error[512];
 };

@@ -442,6 +442,7 @@ static void lease_changed(struct xo_drive *drive, const json_t *data)
 	json_decref(drive->lease);
 	drive->lease = json_deep_copy(data);
 	drive->all->workers->changed(drive->all->workers);
+	xo_lending_lease(drive);
 	if (!state || strcmp(state, "none") != 0)
 		return;
 	if (drive->device.fd >= 0)
@@ -506,10 +507,10 @@ static json_t *worker_save(const struct xo_worker *worker)
 
 	LIST_FOREACH (attachment, &drive->links, entry)
 		json_array_append_new(links, xo_attachment_save(attachment));
-	return json_pack("{s:I,s:I,s:I,s:o,s:O?}", "max-transfer",
+	return json_pack("{s:I,s:I,s:I,s:o,s:o,s:O?}", "max-transfer",
 			 (json_int_t)drive->device.max_transfer, "max-segments",
 			 (json_int_t)drive->device.max_segments, "eject-asked", drive->eject_asked,
-			 "links", links, "lease", drive->lease);
+			 "links", links, "loans", xo_lending_save(drive), "lease", drive->lease);
 }
 
 const struct xo_worker_ops xo_drive_worker_ops = {
@@ -605,6 +606,7 @@ int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *rec
 	if (drive->is_virtual) /* before its first event: that may be a description to save */
 		tray_load(drive, error, sizeof(error));
 	drive->lease = json_deep_copy(json_object_get(record->config, "lease"));
+	xo_lending_restore(drive, json_object_get(record->config, "loans"));
 	r = xo_worker_adopt(drive->worker, record);
 	if (!r)
 		r = adopt_medium(drive, record->config);

@@ -15,6 +15,7 @@
 #include "base/control.h"
 #include "daemon_config.h"
 #include "hotplug.h"
+#include "lending.h"
 #include "optical_device.h"
 #include "schema/schema.h"
 #include "tray.h"
@@ -63,6 +64,7 @@ struct xo_drive {
 	struct xo_tray_disc disc;
 	json_int_t eject_asked; /* the link whose guest was asked to open the tray; 0: none */
 	LIST_HEAD(, xo_attachment) links;
+	struct xo_loans loans;
 	STAILQ_HEAD(, disc_order) orders; /* disc_control.c */
 	bool ordering; /* the process has one of them */
 	uv_timer_t *timer; /* tries to open it again, or waits for who comes back */
@@ -88,6 +90,7 @@ enum xo_attachment_event {
 	XO_ATTACH_FAILED, /* the attachment is forgotten after this */
 	XO_ATTACHMENT_LOST, /* the drive process is gone for good; forgotten after this */
 	XO_DETACHED, /* forgotten after this */
+	XO_ATTACHMENT_OFFER, /* whether the drive may be lent has perhaps changed: xo_lending_offered() */
 };
 
 typedef void xo_attachment_callback(void *priv, enum xo_attachment_event event,
@@ -100,6 +103,7 @@ struct xo_attachment_request {
 	const char *uuid;
 	const char *path; /* "vscsi", "vcd", "ahci", "ide" */
 	bool read_only;
+	bool lend; /* the owner can give the drive's descriptor to its worker */
 	uint32_t slots;
 	uint32_t slot_size;
 };
@@ -114,6 +118,7 @@ struct xo_attachment {
 	char uuid[40];
 	char path[8];
 	bool read_only;
+	bool lend;
 	bool again; /* a successor comes when it has left */
 	uint32_t slots;
 	uint32_t slot_size;

@@ -38,6 +38,7 @@ xenopticd_SOURCES = \
 	backend/launcher/jobs.c backend/launcher/jobs.h \
 	backend/launcher/keeper.c backend/launcher/keeper.h \
 	backend/launcher/launcher.h \
+	backend/launcher/lending.c backend/launcher/lending.h \
 	backend/launcher/migration.c backend/launcher/migration.h \
 	backend/launcher/notify.c backend/launcher/notify.h \
 	backend/launcher/optical_device.c backend/launcher/optical_device.h \

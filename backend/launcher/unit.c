@@ -241,6 +241,9 @@ void xo_unit_attached(void *priv, enum xo_attachment_event event, const char *me
 		unit->facts.attach = XO_ATTACH_NONE;
 		unit->facts.used = false;
 		break;
+	case XO_ATTACHMENT_OFFER:
+		xo_ring_lend(unit);
+		return;
 	}
 	xo_device_touch(unit->device);
 }
@@ -254,6 +257,7 @@ static void attach(struct xo_unit *unit)
 		.uuid = device->uuid,
 		.path = device->is_vcd ? "vcd" : "vscsi",
 		.read_only = unit->read_only,
+		.lend = true,
 		.slots = XO_RING_LINK_SLOTS(device->is_vcd ? XO_RING_PAGES_MAX : 1),
 		.slot_size = XO_RING_LINK_SLOT_SIZE,
 	};

@@ -164,10 +164,13 @@ static void process_dead(struct xo_worker *w, const char *how, bool restart)
 {
 	char why[128];
 	bool stopping;
+	bool replaced;
 
 	xo_point(XO_POINT_ENDED);
 	xo_worker_read_all(w);
 	stopping = w->stopping;
+	replaced = w->replaced;
+	w->replaced = false;
 	process_forget(w);
 	if (stopping) {
 		w->all->changed(w->all);
@@ -176,7 +179,7 @@ static void process_dead(struct xo_worker *w, const char *how, bool restart)
 	}
 	if (!restart) {
 		snprintf(why, sizeof(why), "%s %s", w->ops->program, how);
-	} else if (!xo_rate_allows(&w->rate, xo_now_ns())) {
+	} else if (!replaced && !xo_rate_allows(&w->rate, xo_now_ns())) {
 		snprintf(why, sizeof(why), "%s %s, more than %u times in %u s", w->ops->program,
 			 how, w->all->restart_limit, w->all->restart_window);
 	} else {
@@ -421,11 +424,22 @@ void xo_worker_expect_end(struct xo_worker *worker)
 	worker->all->changed(worker->all);
 }
 
-void xo_worker_kill(struct xo_worker *worker)
+static void send_kill(const struct xo_worker *worker)
 {
-	xo_worker_expect_end(worker);
 	if (worker->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
 	else if (worker->pid > 0)
 		kill(worker->pid, SIGKILL); /* our child, not yet waited for */
+}
+
+void xo_worker_replace(struct xo_worker *worker)
+{
+	worker->replaced = true;
+	send_kill(worker);
+}
+
+void xo_worker_kill(struct xo_worker *worker)
+{
+	xo_worker_expect_end(worker);
+	send_kill(worker);
 }

@@ -108,6 +108,7 @@ struct xo_worker {
 	int ledger;
 	bool ready; /* said "ready" since its start */
 	bool stopping; /* its end is wanted */
+	bool replaced; /* and a successor */
 	bool died; /* adopted without a process; see xo_workers_revive */
 	unsigned int starts;
 	struct xo_rate rate;
@@ -168,6 +169,9 @@ json_t *xo_worker_ask(struct xo_worker *worker, const char *command, unsigned in
 
 /* From now on its end is no failure. */
 void xo_worker_expect_end(struct xo_worker *worker);
+
+/* SIGKILL, and its successor is started when it is dead; `started` tells. Not counted as a failure. */
+void xo_worker_replace(struct xo_worker *worker);
 
 /* SIGKILL and no successor; `ended` follows when it is dead. */
 void xo_worker_kill(struct xo_worker *worker);

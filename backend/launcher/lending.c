@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Loans of drives to ring workers; see lending.h. */
+#include "lending.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/drive_control.h"
+#include "base/log.h"
+#include "drives_private.h"
+
+static struct xo_worker *find_ring(const struct xo_drives *drives, const char *name)
+{
+	struct xo_worker *worker;
+
+	LIST_FOREACH (worker, &drives->workers->list, entry)
+		if (!strcmp(worker->ops->role, "ring") && !strcmp(worker->name, name))
+			return worker;
+	return NULL;
+}
+
+static struct xo_attachment *find_link(const struct xo_drive *drive, uint32_t link)
+{
+	struct xo_attachment *attachment;
+
+	LIST_FOREACH (attachment, &drive->links, entry)
+		if (attachment->id == link)
+			return attachment;
+	return NULL;
+}
+
+static struct xo_loan *find_loan(const struct xo_drive *drive, uint32_t link, const char *ring)
+{
+	struct xo_loan *loan;
+
+	LIST_FOREACH (loan, &drive->loans, entry)
+		if (loan->link == link && (!ring || !strcmp(loan->ring, ring)))
+			return loan;
+	return NULL;
+}
+
+static void say_returned(struct xo_drive *drive, uint32_t link)
+{
+	if (!drive->worker || drive->worker->pid <= 0)
+		return; /* its successor asks again */
+	xo_worker_command(drive->worker, XO_DRIVE_RETURNED, json_pack("{s:i}", "link", (int)link),
+			  NULL, 0, NULL, NULL);
+}
+
+/* Whoever has it is ended: its successor goes on from its ledger, without the drive. */
+static void recall(struct xo_drive *drive, uint32_t link)
+{
+	struct xo_loan *loan = find_loan(drive, link, NULL);
+	struct xo_worker *ring = loan ? find_ring(drive->all, loan->ring) : NULL;
+
+	if (!loan) {
+		say_returned(drive, link);
+		return;
+	}
+	xo_debug("drive %s: wanted back from ring %s", drive->name, loan->ring);
+	if (ring)
+		xo_worker_replace(ring);
+}
+
+static uint32_t lease_number(const struct xo_drive *drive, const char *key)
+{
+	return (uint32_t)json_integer_value(json_object_get(drive->lease, key));
+}
+
+bool xo_lending_offered(const struct xo_attachment *attachment)
+{
+	const struct xo_drive *drive = attachment->drive;
+
+	return attachment->state == XO_ATTACHMENT_HELD && drive->state == XO_DRIVE_RUNNING &&
+	       drive->device.fd >= 0 && json_is_true(json_object_get(drive->lease, "lend")) &&
+	       lease_number(drive, "link") == attachment->id;
+}
+
+void xo_lending_lease(struct xo_drive *drive)
+{
+	uint32_t wanted = lease_number(drive, "recall");
+	struct xo_attachment *attachment;
+
+	if (wanted)
+		recall(drive, wanted);
+	attachment = find_link(drive, lease_number(drive, "link"));
+	if (attachment && attachment->callback && attachment->state == XO_ATTACHMENT_HELD)
+		attachment->callback(attachment->priv, XO_ATTACHMENT_OFFER, NULL);
+}
+
+int xo_lending_begin(struct xo_attachment *attachment, const char *ring)
+{
+	struct xo_drive *drive = attachment->drive;
+	struct xo_loan *loan;
+
+	if (find_loan(drive, attachment->id, ring))
+		return drive->device.fd;
+	loan = calloc(1, sizeof(*loan));
+	if (!loan)
+		return -ENOMEM;
+	loan->link = attachment->id;
+	snprintf(loan->ring, sizeof(loan->ring), "%s", ring);
+	LIST_INSERT_HEAD(&drive->loans, loan, entry);
+	drive->all->workers->changed(drive->all->workers);
+	return drive->device.fd;
+}
+
+static void end_loan(struct xo_drive *drive, struct xo_loan *loan)
+{
+	uint32_t link = loan->link;
+
+	LIST_REMOVE(loan, entry);
+	free(loan);
+	drive->all->workers->changed(drive->all->workers);
+	say_returned(drive, link);
+}
+
+void xo_lending_ring_ended(struct xo_drives *drives, const char *ring)
+{
+	struct xo_drive *drive;
+	struct xo_loan *loan;
+	struct xo_loan *next;
+
+	LIST_FOREACH (drive, &drives->list, entry) {
+		for (loan = LIST_FIRST(&drive->loans); loan; loan = next) {
+			next = LIST_NEXT(loan, entry);
+			if (!strcmp(loan->ring, ring))
+				end_loan(drive, loan);
+		}
+	}
+}
+
+void xo_lending_settle(struct xo_drives *drives)
+{
+	struct xo_drive *drive;
+	struct xo_loan *loan;
+	struct xo_loan *next;
+
+	LIST_FOREACH (drive, &drives->list, entry) {
+		for (loan = LIST_FIRST(&drive->loans); loan; loan = next) {
+			next = LIST_NEXT(loan, entry);
+			if (!find_ring(drives, loan->ring))
+				end_loan(drive, loan);
+		}
+		/* What it said while there was no launcher. */
+		if (drive->lease && drive->worker)
+			xo_lending_lease(drive);
+	}
+}
+
+json_t *xo_lending_save(const struct xo_drive *drive)
+{
+	const struct xo_loan *loan;
+	json_t *loans = json_array();
+
+	LIST_FOREACH (loan, &drive->loans, entry)
+		json_array_append_new(loans, json_pack("{s:i,s:s}", "link", (int)loan->link, "ring",
+						       loan->ring));
+	return loans;
+}
+
+void xo_lending_restore(struct xo_drive *drive, const json_t *loans)
+{
+	const json_t *saved;
+	size_t i;
+
+	json_array_foreach (loans, i, saved) {
+		const char *ring = json_string_value(json_object_get(saved, "ring"));
+		json_int_t link = json_integer_value(json_object_get(saved, "link"));
+		struct xo_loan *loan = ring && link > 0 ? calloc(1, sizeof(*loan)) : NULL;
+
+		if (!loan)
+			continue;
+		loan->link = (uint32_t)link;
+		snprintf(loan->ring, sizeof(loan->ring), "%s", ring);
+		LIST_INSERT_HEAD(&drive->loans, loan, entry);
+	}
+}

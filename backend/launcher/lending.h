@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Loans: a ring worker that may have the descriptor of a drive, whose process has offered that for the link that
+ * has the lease (base/drive_control.h). A loan ends with the worker's process only: what it says is not relied
+ * on. Loans are written down before the descriptor is sent.
+ */
+#ifndef XO_BACKEND_LENDING_H
+#define XO_BACKEND_LENDING_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "worker.h"
+
+struct xo_attachment;
+struct xo_drive;
+struct xo_drives;
+
+struct xo_loan {
+	LIST_ENTRY(xo_loan) entry;
+	uint32_t link;
+	char ring[XO_WORKER_NAME_MAX]; /* the worker's name */
+};
+LIST_HEAD(xo_loans, xo_loan);
+
+/* The drive's process has told of its lease: offers are passed on to the attachment's owner, and recalls met. */
+void xo_lending_lease(struct xo_drive *drive);
+
+/* Whether the drive is offered for this link. */
+bool xo_lending_offered(const struct xo_attachment *attachment);
+
+/* Writes the loan down. The descriptor to send, borrowed, or -errno. */
+int xo_lending_begin(struct xo_attachment *attachment, const char *ring);
+
+/* The process of that ring worker has ended; a successor has nothing. */
+void xo_lending_ring_ended(struct xo_drives *drives, const char *ring);
+
+/* After the launcher was started again: loans to rings that are not there any more end. */
+void xo_lending_settle(struct xo_drives *drives);
+
+json_t *xo_lending_save(const struct xo_drive *drive);
+void xo_lending_restore(struct xo_drive *drive, const json_t *loans);
+
+#endif
