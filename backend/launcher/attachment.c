@@ -89,7 +89,7 @@ struct xo_attachment *xo_attachment_new(struct xo_drives *drives, const char *na
 	attachment->id = drives->next_link++;
 	attachment->domid = request->domid;
 	attachment->read_only = request->read_only;
-	attachment->lend = request->lend;
+	attachment->lend = request->lend && xo_drive_lends(drive);
 	attachment->slots = request->slots;
 	attachment->slot_size = request->slot_size;
 	attachment->callback = callback;

@@ -163,6 +163,10 @@ static int drive_option(struct xo_drive_config *drive, const char *name, const c
 		return xo_config_set(&drive->delay, value);
 	if (!strcmp(name, "fault"))
 		return xo_config_set(&drive->fault, value);
+	if (!strcmp(name, "direct")) {
+		drive->never_lend = !strcmp(value, "no");
+		return drive->never_lend || !strcmp(value, "yes") ? 0 : -EINVAL;
+	}
 	if (!strcmp(name, "trace"))
 		return xo_config_set(&drive->trace, value);
 	return -ENOENT;

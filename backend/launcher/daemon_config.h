@@ -22,6 +22,7 @@ struct xo_drive_config {
 	char *delay; /* --delay; NULL: none */
 	char *fault; /* --fault; tests */
 	char *trace; /* "yes": to the journal */
+	bool never_lend; /* direct = no */
 };
 
 struct xo_config {

@@ -353,6 +353,13 @@ static void worker_ended(struct xo_worker *worker, const char *why)
 		drive->all->available(drive->all->priv, drive->name);
 }
 
+bool xo_drive_lends(const struct xo_drive *drive)
+{
+	const struct xo_drive_config *own = xo_config_drive(drive->all->config, drive->name);
+
+	return !drive->is_virtual && !(own && own->never_lend);
+}
+
 static void add_configured(const struct xo_drive_config *config, struct xo_spawn *spawn)
 {
 	for (size_t i = 0; i < config->allow_count; i++) {

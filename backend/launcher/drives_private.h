@@ -11,6 +11,9 @@
 /* Does what the drive's state and its links ask for. */
 void xo_drive_advance(struct xo_drive *drive);
 
+/* Whether it may be lent (lending.h), by its kind and its configuration. */
+bool xo_drive_lends(const struct xo_drive *drive);
+
 /* Somebody is about to attach again. */
 void xo_drive_linger(struct xo_drive *drive);
 
