@@ -299,13 +299,16 @@ void xo_ring_submit(struct xo_ring *ring, struct xo_ring_entry *entry)
 
 	if (lun && !taken && settle_direct(ring, lun, entry))
 		return;
+	if (lun && entry->kind != XO_LINK_COMMAND)
+		xo_ring_abort_held(ring, lun, entry);
 	if (!lun || lun->lost || (entry->kind == XO_LINK_ABORT && !victim_runs(ring, entry))) {
 		/* A victim that does not run is aborted enough. */
 		answer_alone(ring, entry, entry->kind == XO_LINK_ABORT);
 		return;
 	}
-	directly = xo_ring_may_go_directly(lun, entry);
-	if (!directly && (lun->direct || lun->held)) {
+	directly = xo_ring_goes_directly(lun, entry);
+	if ((directly ? lun->pending : lun->direct) ||
+	    (lun->held && entry->kind == XO_LINK_COMMAND)) {
 		lun->held |= bit;
 		return;
 	}
@@ -432,6 +435,8 @@ void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,
 			xo_ring_link_replied(lun, entry,
 					     !message->reply.transport && !message->reply.status);
 			xo_ring_reply_to(ring, lun, entry, &message->reply);
+			if (!lun->pending)
+				xo_ring_release_held(ring, lun);
 		}
 		break;
 	case XO_LINK_NOTICE:
@@ -445,12 +450,13 @@ void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,
 
 void xo_ring_link_lost(struct xo_ring *ring, struct xo_ring_lun *lun, const char *why)
 {
-	uint64_t pending = lun->pending;
+	uint64_t pending = lun->pending | lun->held;
 
 	if (lun->lost)
 		return;
 	lun->lost = true;
 	lun->pending = 0;
+	lun->held = 0;
 	lun->unsent = 0;
 	for (; pending; pending &= pending - 1) {
 		struct xo_ring_entry *entry = &ring->ledger->entries[__builtin_ctzll(pending)];

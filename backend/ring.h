@@ -37,7 +37,7 @@ struct xo_ring_lun {
 	int device;
 	uint32_t lent_max; /* bytes that it takes in one command */
 	uint64_t direct; /* entries that go by it, in the order of tags */
-	uint64_t held; /* entries that wait until those are done */
+	uint64_t held; /* entries that wait until those, or the pending ones, are done */
 	void *priv; /* the host's */
 };
 
@@ -169,9 +169,14 @@ void xo_ring_reply_to(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_r
 		      const struct xo_link_reply *reply);
 
 /* ring_direct.c's part of the way: whether a command goes directly; one that goes by the link; its reply. */
-bool xo_ring_may_go_directly(const struct xo_ring_lun *lun, const struct xo_ring_entry *entry);
+bool xo_ring_goes_directly(const struct xo_ring_lun *lun, const struct xo_ring_entry *entry);
 void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *entry);
 void xo_ring_link_replied(struct xo_ring_lun *lun, const struct xo_ring_entry *entry, bool good);
+/* An ABORT or RESET has come: what waits and is meant by it is answered, and never reaches the drive. */
+void xo_ring_abort_held(struct xo_ring *ring, struct xo_ring_lun *lun,
+			const struct xo_ring_entry *by);
+/* What waits goes on, in the guest's order; it may have to wait again. */
+void xo_ring_release_held(struct xo_ring *ring, struct xo_ring_lun *lun);
 /* The answer in the entry's `io`. */
 void xo_ring_direct_reply(const struct xo_ring *ring, const struct xo_ring_entry *entry,
 			  struct xo_link_reply *reply);

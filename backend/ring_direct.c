@@ -4,8 +4,9 @@
  * the descriptor. The commands that a guest gives most go to the drive without its process in between; all
  * others go to that, which notes what has to be undone. One way at a time, in the guest's order:
  *
- *	a command goes directly	while none is with the drive's process and none waits
- *	any other waits		until all that go directly are done
+ *	a command goes directly	when none is with the drive's process; until then it waits
+ *	any other goes there	when none goes directly; until then it waits
+ *	whatever comes		waits behind those that wait already
  *
  * A WRITE goes directly only after one went by the drive's process and nothing else has since: so the
  * process knows of the write session before it begins, whatever ended the one before.
@@ -44,13 +45,12 @@ static bool is_write(const uint8_t *cdb)
 	return cdb[0] == XO_OP_WRITE_10 || cdb[0] == XO_OP_WRITE_12;
 }
 
-bool xo_ring_may_go_directly(const struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
+bool xo_ring_goes_directly(const struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
 {
 	const uint8_t *cdb = entry->request.cmnd;
 
 	return lun->lent && !lun->recalled && entry->kind == XO_LINK_COMMAND && is_hot(cdb) &&
-	       entry->length <= lun->lent_max && !lun->pending && !lun->held &&
-	       (!is_write(cdb) || lun->write_noted);
+	       entry->length <= lun->lent_max && (!is_write(cdb) || lun->write_noted);
 }
 
 void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
@@ -147,8 +147,32 @@ void xo_ring_direct_reply(const struct xo_ring *ring, const struct xo_ring_entry
 	memcpy(reply->sense, entry->io.sense, reply->sense_length);
 }
 
-/* What waited goes on, in the guest's order; it may have to wait again. */
-static void release_held(struct xo_ring *ring, struct xo_ring_lun *lun)
+void xo_ring_abort_held(struct xo_ring *ring, struct xo_ring_lun *lun,
+			const struct xo_ring_entry *by)
+{
+	uint64_t victims = lun->held;
+
+	if (by->kind == XO_LINK_ABORT)
+		victims &= 1ull << by->target;
+	for (; victims; victims &= victims - 1) {
+		struct xo_ring_entry *entry = &ring->ledger->entries[__builtin_ctzll(victims)];
+		struct xo_link_reply reply = {
+			.type = XO_LINK_REPLY,
+			.slot = (uint8_t)xo_ring_slot(ring, entry),
+			.tag = entry->tag,
+			.transport = by->kind == XO_LINK_ABORT ? XO_TRANSPORT_ABORTED
+							       : XO_TRANSPORT_RESET,
+		};
+
+		if (entry->kind != XO_LINK_COMMAND || entry->tag > by->tag ||
+		    (by->kind == XO_LINK_ABORT && entry->tag != by->target_tag))
+			continue;
+		lun->held &= ~(1ull << reply.slot);
+		xo_ring_reply_to(ring, lun, entry, &reply);
+	}
+}
+
+void xo_ring_release_held(struct xo_ring *ring, struct xo_ring_lun *lun)
 {
 	uint64_t waiting = lun->held;
 
@@ -173,7 +197,7 @@ static void by_link_after_all(struct xo_ring *ring, struct xo_ring_lun *lun,
 	for (; others; others &= others - 1)
 		xo_ledger_commit(&ring->ledger->entries[__builtin_ctzll(others)].direct, 0);
 	xo_ledger_commit(&entry->direct, 0);
-	release_held(ring, lun);
+	xo_ring_release_held(ring, lun);
 }
 
 void xo_ring_direct_done(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
@@ -200,5 +224,5 @@ void xo_ring_direct_done(struct xo_ring *ring, struct xo_ring_lun *lun, struct x
 		return;
 	if (lun->recalled)
 		give_back(lun);
-	release_held(ring, lun);
+	xo_ring_release_held(ring, lun);
 }

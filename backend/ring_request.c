@@ -213,7 +213,7 @@ static bool judge_abort(struct xo_ring *ring, struct xo_ring_entry *entry,
 		entry->target = slot;
 		entry->target_tag = victim->tag;
 		entry->kind = XO_LINK_ABORT;
-		return xo_ledger_state(&victim->state) == XO_RING_SENT;
+		return xo_ledger_state(&victim->state) == XO_RING_SENT || lun->held & 1ull << slot;
 	}
 	return false;
 }

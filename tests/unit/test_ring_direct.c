@@ -149,14 +149,18 @@ static void test_order(void **state)
 	assert_int_equal(rig->world->queued, 0);
 	drive_does(rig, 0);
 	expect(rig, 1, 0);
-	/* The second is with the drive's process now, and so the third as well. */
+	/* The second is with the drive's process now; what goes directly waits for its answer. */
 	assert_null(next(rig));
-	assert_int_equal(rig->world->queued, 2);
+	assert_int_equal(rig->world->queued, 1);
 	put(rig, 4, XO_OP_READ_10, BYTES);
 	assert_null(next(rig));
 	rig_settle(rig);
-	for (uint16_t i = 2; i <= 4; i++)
+	expect(rig, 2, 0);
+	expect_none(rig);
+	for (uint16_t i = 3; i <= 4; i++) {
+		drive_does(rig, 0);
 		expect(rig, i, 0);
+	}
 	put(rig, 5, XO_OP_READ_10, BYTES);
 	drive_does(rig, 0);
 	expect(rig, 5, 0);
@@ -285,6 +289,83 @@ static void test_abort(void **state)
 	rig_free(rig);
 }
 
+static void task(struct rig *rig, uint16_t rqid, uint8_t act, uint16_t victim)
+{
+	struct vscsiif_request *request = rig_request(rig);
+
+	request->rqid = rqid;
+	request->act = act;
+	request->ref_rqid = victim;
+	rig_push(rig);
+	xo_ring_serve(&rig->ring);
+}
+
+/* What waits is aborted and reset without the drive's hearing of it, and nothing else is. */
+static void test_waiting_are_aborted(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_READ_10, BYTES);
+	put(rig, 2, XO_OP_GET_EVENT_STATUS, 8);
+	put(rig, 3, XO_OP_WRITE_10, BYTES);
+	put(rig, 4, XO_OP_READ_10, BYTES);
+	task(rig, 5, VSCSIIF_ACT_SCSI_ABORT, 3);
+	expect(rig, 3, XO_RING_RSLT_HOST(XO_TRANSPORT_ABORTED));
+	expect(rig, 5, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	expect_none(rig);
+	task(rig, 6, VSCSIIF_ACT_SCSI_RESET, 0);
+	expect(rig, 2, XO_RING_RSLT_HOST(XO_TRANSPORT_RESET));
+	expect(rig, 4, XO_RING_RSLT_HOST(XO_TRANSPORT_RESET));
+	put(rig, 7, XO_OP_READ_10, BYTES);
+	expect_none(rig);
+	assert_int_equal(rig->world->queued, 0);
+	drive_does(rig, 0);
+	expect(rig, 1, 0);
+	assert_int_equal(rig->world->queued, 1); /* the RESET */
+	assert_null(next(rig));
+	rig_settle(rig);
+	expect(rig, 6, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	drive_does(rig, 0);
+	expect(rig, 7, 0);
+	assert_int_equal(rig->world->drives[0].executed, 0);
+	rig_free(rig);
+}
+
+/* One that is with the drive's process is aborted there, past those that wait. */
+static void test_abort_by_link(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_GET_EVENT_STATUS, 8);
+	put(rig, 2, XO_OP_READ_10, BYTES);
+	assert_int_equal(rig->world->queued, 1);
+	task(rig, 3, VSCSIIF_ACT_SCSI_ABORT, 1);
+	assert_int_equal(rig->world->queued, 2);
+	rig_settle(rig);
+	expect(rig, 1, 0);
+	expect(rig, 3, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	drive_does(rig, 0);
+	expect(rig, 2, 0);
+	rig_free(rig);
+}
+
+/* The link breaks: what waits is answered with what is with the drive's process. */
+static void test_link_lost(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_GET_EVENT_STATUS, 8);
+	put(rig, 2, XO_OP_READ_10, BYTES);
+	xo_ring_link_lost(&rig->ring, &rig->ring.luns[0], "test");
+	xo_ring_publish(&rig->ring);
+	for (uint16_t i = 1; i <= 2; i++)
+		expect(rig, i, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_NO_CONNECT));
+	rig_free(rig);
+}
+
 /* A successor gives the answer that is there, and has the rest carried out once. */
 static void test_successor(void **state)
 {
@@ -317,6 +398,9 @@ int main(void)
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_recall),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_waiting_are_aborted),
+		cmocka_unit_test(test_abort_by_link),
+		cmocka_unit_test(test_link_lost),
 		cmocka_unit_test(test_successor),
 	};
 
