@@ -246,7 +246,7 @@ void xo_ring_control_ready(struct xo_watch *watch, uint32_t events)
 	else if (r == -EPROTO)
 		fail(NULL, "GenericError", "not a JSON object");
 	else if (r < 0) /* launcher and keeper are gone: no successor of ours would find anything */
-		xo_runner_quit(&worker->runner);
+		xo_ring_worker_end(worker, EXIT_SUCCESS);
 	if (r == 1) {
 		for (size_t i = 0; i < count; i++)
 			if (fds[i] >= 0)
@@ -271,5 +271,5 @@ void xo_ring_control_settle(struct xo_ring_worker *worker)
 		settle_removal(worker, &worker->luns[i]);
 	if (worker->disconnecting &&
 	    (worker->forced || worker->ring.broken || !xo_ring_in_flight(&worker->ring)))
-		xo_runner_quit(&worker->runner);
+		xo_ring_worker_end(worker, EXIT_SUCCESS);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <scsi/sg.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -443,16 +444,22 @@ static int begin(struct xo_ring_worker *worker, const char **what)
 	return 0;
 }
 
-static void finish(struct xo_ring_worker *worker)
+/*
+ * Not by way of main(): the other thread, which may be main's, may be in the drive for minutes. The guest's memory is
+ * let go now; what is left of the process is there until that command ends.
+ */
+_Noreturn void xo_ring_worker_end(struct xo_ring_worker *worker, int status)
 {
 	if (worker->bound)
 		xenevtchn_unbind(worker->evtchn, worker->port);
 	if (worker->evtchn)
 		xenevtchn_close(worker->evtchn);
 	xo_grants_close(&worker->grants);
-	if (worker->disconnecting)
+	if (worker->disconnecting) {
+		xo_control_event(XO_FD_CONTROL, "disconnected", json_object());
 		xo_control_return(XO_FD_CONTROL, worker->disconnect_id, json_object());
-	json_decref(worker->disconnect_id);
+	}
+	_exit(status);
 }
 
 static int run(struct xo_ring_worker *worker)
@@ -495,8 +502,8 @@ int main(int argc, char **argv)
 	snprintf(ident, sizeof(ident), "xenoptic-ring[%s/%u]", worker.options.name,
 		 worker.options.devid);
 	xo_log_open(ident, worker.options.verbose ? XO_LOG_DEBUG : XO_LOG_INFO);
+	/* One heap for both threads: a second one would need mprotect. */
+	mallopt(M_ARENA_MAX, 1);
 	r = run(&worker);
-	finish(&worker);
-	/* Not exit(): the other thread may be in the drive, or on its way out. The guest's memory is let go. */
-	_exit(r ? EXIT_FAILURE : EXIT_SUCCESS);
+	xo_ring_worker_end(&worker, r ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -98,5 +98,7 @@ void xo_ring_control_settle(struct xo_ring_worker *worker);
 struct xo_ring_lun *xo_worker_add_lun(struct xo_ring_worker *worker,
 				      const struct xo_lun_option *option, int *error);
 void xo_worker_drop_lun(struct xo_ring_worker *worker, struct xo_ring_lun *lun);
+/* The owner of the loop: unmaps, closes, answers "disconnect", and ends the process. */
+_Noreturn void xo_ring_worker_end(struct xo_ring_worker *worker, int status);
 
 #endif

@@ -37,6 +37,13 @@ tests_protocol_ring_process_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
 tests_protocol_ring_process_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la \
 	$(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 TESTS += tests/protocol/ring.test
+# The same worker with an ioctl() of its own, for a drive that is lent to it.
+check_PROGRAMS += tests/protocol/ring/fake-sgio
+tests_protocol_ring_fake_sgio_SOURCES = $(xenoptic_ring_SOURCES) \
+	tests/protocol/drive/fake_sgio.c tests/protocol/drive/fake_sgio.h
+tests_protocol_ring_fake_sgio_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
+tests_protocol_ring_fake_sgio_CFLAGS = $(xenoptic_ring_CFLAGS)
+tests_protocol_ring_fake_sgio_LDADD = $(xenoptic_ring_LDADD)
 EXTRA_DIST += tests/protocol/ring.test
 
 # The emulated controllers' process on the loopback.

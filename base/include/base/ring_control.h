@@ -48,8 +48,9 @@
  *	"disconnect"	{"force": bool}
  *		Takes no more requests, waits for the replies of those sent (with
  *		force: does not), publishes them, unmaps the ring, closes the port.
- *		return	{}, then the worker exits with status 0: after the end of a command that
- *			it had given to a lent drive
+ *		return	{}, after the event "disconnected"; then the worker exits with status 0,
+ *			but its process is there until the end of a command that it had given to a
+ *			lent drive
  *	"query"		{}
  *		return	{"luns": [{"lun": TEXT, "link": N, "slots": N, "slot-size": N,
  *			"in-flight": N, "lent": bool}…], "requests": N, "responses": N, "bad-requests": N,
@@ -65,6 +66,7 @@
  *			the device, and ends the worker.
  *	"media"	{"lun": TEXT, "event": "change"|"eject"}	with "media-events": the medium may
  *			have changed, or the drive's button was pressed
+ *	"disconnected"	{}	nothing of the guest is in use any more
  *	"lun-lost" {"lun": TEXT, "message": TEXT}	the link's other end is gone or broke the
  *			protocol (-EPIPE, -EPROTO). Its requests are answered with NO_CONNECT
  *			until it is removed and added again.

@@ -2,6 +2,7 @@
 /* The real xenoptic-ring on the loopback: served, shut in, asked, killed and deceived. */
 #include <dirent.h>
 #include <pwd.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "../drive/fake_sgio.h"
 #include "stage.h"
 
 enum { TO_DEVICE = 1, FROM_DEVICE = 2, NO_DATA = 3 };
@@ -387,12 +390,14 @@ static void test_random(void **state)
 	stage_free(stage);
 }
 
-/* A "burn" of 120 WRITEs, as many at once as the ring takes. */
-static void burn(struct stage *stage)
+#define BURN_WRITES 120
+
+/* A "burn" of WRITEs, as many at once as the ring takes. */
+static void burn_only(struct stage *stage)
 {
-	const unsigned int writes = 120;
+	const unsigned int writes = BURN_WRITES;
 	unsigned int sent = 0, answered = 0;
-	bool seen[120] = { false };
+	bool seen[BURN_WRITES] = { false };
 
 	for (uint32_t i = 0; i < 32768; i++)
 		for (unsigned int page = 0; page < 16; page++)
@@ -411,8 +416,18 @@ static void burn(struct stage *stage)
 		answered++;
 		stage_maybe_kill(stage);
 	}
-	assert_int_equal(stage->luns[0].executed, writes);
-	assert_int_equal(stage->luns[0].written, (uint64_t)writes * 32768);
+}
+
+static void burn(struct stage *stage)
+{
+	burn_only(stage);
+	assert_int_equal(stage->luns[0].executed, BURN_WRITES);
+	assert_int_equal(stage->luns[0].written, (uint64_t)BURN_WRITES * 32768);
+}
+
+static bool is_direct(unsigned int point)
+{
+	return point == XO_RING_POINT_ISSUED || point == XO_RING_POINT_RETURNED;
 }
 
 /* Killed at each named point in a burn; its successor goes on, the frontend sees nothing. */
@@ -421,9 +436,12 @@ static void test_killed(void **state)
 	(void)state;
 	for (unsigned int p = 0; p < XO_RING_POINT_COUNT; p++) {
 		const bool only_reads = p == XO_RING_POINT_STORED;
-		struct stage *stage = stage_new(1, 1);
+		struct stage *stage;
 		char kills[128];
 
+		if (is_direct(p))
+			continue; /* of a drive that is lent */
+		stage = stage_new(1, 1);
 		snprintf(kills, sizeof(kills), "%s=1,%s=2,%s=7", xo_ring_points[p],
 			 xo_ring_points[p], xo_ring_points[p]);
 		stage->kills = kills;
@@ -483,15 +501,154 @@ static void test_persistent_grants(void **state)
 	stage_free(stage);
 }
 
+/* A worker that has a drive of its own for LUN 0; what it does to that is seen in the memory. */
+static struct stage *lent(struct fake_device **device, const char *kills)
+{
+	struct stage *stage = stage_new(1, 2);
+
+	stage->program = "tests/protocol/ring/fake-sgio";
+	stage->kills = kills;
+	stage->lend_fd = memfd_create("drive", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(stage->lend_fd, sizeof(**device)), 0);
+	*device =
+		mmap(NULL, sizeof(**device), PROT_READ | PROT_WRITE, MAP_SHARED, stage->lend_fd, 0);
+	assert_ptr_not_equal(*device, MAP_FAILED);
+	(*device)->max_transfer = STAGE_SLOT_SIZE;
+	stage_start(stage);
+	assert_true(stage->ready);
+	check_shut_in(stage);
+	/* Once this is answered it has the drive. */
+	assert_true(stage_execute(stage, "query", json_object(), NULL, 0));
+	return stage;
+}
+
+static void lent_end(struct stage *stage, struct fake_device *device)
+{
+	munmap(device, sizeof(*device));
+	stage_free(stage);
+}
+
+static json_t *first_lun(struct stage *stage)
+{
+	assert_true(stage_execute(stage, "query", json_object(), NULL, 0));
+	return json_array_get(json_object_get(json_object_get(stage->reply, "return"), "luns"), 0);
+}
+
+/* What a guest gives most goes to the drive that is lent, all else and the other unit's by the link. */
+static void test_lent(void **state)
+{
+	static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36 };
+	struct fake_device *device;
+	struct stage *stage = lent(&device, "");
+
+	(void)state;
+	assert_true(json_is_true(json_object_get(first_lun(stage), "lent")));
+	put_tur(stage, 1, 0);
+	put_rw(stage, 2, false, 1, 65536);
+	put_tur(stage, 3, 1);
+	stage_push(stage);
+	for (uint16_t i = 1; i <= 3; i++) {
+		struct vscsiif_response response;
+
+		assert_true(stage_response(stage, &response));
+		assert_int_equal(response.rslt, 0);
+	}
+	assert_int_equal(device->commands, 2);
+	assert_int_equal(stage->luns[0].executed, 0);
+	assert_int_equal(stage->luns[1].executed, 1);
+	stage_command(stage, 4, inquiry, sizeof(inquiry), FROM_DEVICE, 1, 36);
+	stage_push(stage);
+	expect(stage, 4, 0);
+	/* The first WRITE is for the drive's process to note. */
+	put_rw(stage, 5, true, 1, 4096);
+	stage_push(stage);
+	expect(stage, 5, 0);
+	assert_int_equal(device->commands, 2);
+	assert_int_equal(stage->luns[0].executed, 2);
+	put_rw(stage, 6, true, 1, 4096);
+	stage_push(stage);
+	expect(stage, 6, 0);
+	assert_int_equal(device->writes, 1);
+	assert_memory_equal(device->sector[1], stage->data + 4096 + FAKE_SECTOR_SIZE,
+			    FAKE_SECTOR_SIZE);
+	assert_true(stage_execute(stage, "recall", json_pack("{s:s}", "lun", "0:0:0"), NULL, 0));
+	assert_false(json_is_true(json_object_get(first_lun(stage), "lent")));
+	put_tur(stage, 7, 0);
+	stage_push(stage);
+	expect(stage, 7, 0);
+	assert_int_equal(device->commands, 3);
+	assert_int_equal(stage->luns[0].executed, 3);
+	lent_end(stage, device);
+}
+
+/* Killed around commands in the drive: each reaches it once, by the one way or the other. */
+static void test_lent_killed(void **state)
+{
+	static const unsigned int points[] = {
+		XO_RING_POINT_FETCHED, XO_RING_POINT_ISSUED,	XO_RING_POINT_RETURNED,
+		XO_RING_POINT_REPLIED, XO_RING_POINT_PUBLISHED,
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < XO_ARRAY_SIZE(points); i++) {
+		const char *name = xo_ring_points[points[i]];
+		struct fake_device *device;
+		const uint8_t *medium;
+		struct stage *stage;
+		char kills[128];
+
+		snprintf(kills, sizeof(kills), "%s=1,%s=2,%s=7", name, name, name);
+		stage = lent(&device, kills);
+		medium = (const uint8_t *)device->sector;
+		burn_only(stage);
+		if (stage->deaths != 3)
+			fail_msg("%s: %u deaths", name, stage->deaths);
+		assert_true(device->writes > 0);
+		assert_int_equal(stage->luns[0].executed + device->writes, BURN_WRITES);
+		for (uint32_t j = 0; j < 32768; j++)
+			assert_int_equal(medium[j], stage_pattern(j));
+		lent_end(stage, device);
+	}
+}
+
+/* With a command in the drive that outlasts this test, the guest is let go all the same. */
+static void test_lent_disconnect_by_force(void **state)
+{
+	struct fake_device *device;
+	struct stage *stage = lent(&device, "");
+
+	(void)state;
+	device->delay_ms[0x28] = 3600000;
+	put_rw(stage, 1, false, 1, 4096);
+	stage_push(stage);
+	while (!__atomic_load_n(&device->running, __ATOMIC_SEQ_CST))
+		sched_yield();
+	assert_true(stage_execute(stage, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0));
+	while (!stage->ended)
+		assert_true(stage_pump(stage));
+	assert_true(WIFEXITED(stage->status) && WEXITSTATUS(stage->status) == 0);
+	assert_int_equal(device->running, 1);
+	lent_end(stage, device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),	cmocka_unit_test(test_luns),
-		cmocka_unit_test(test_disconnect),	cmocka_unit_test(test_disconnect_by_force),
-		cmocka_unit_test(test_broken_ring),	cmocka_unit_test(test_cannot_connect),
-		cmocka_unit_test(test_lost_link),	cmocka_unit_test(test_storm),
-		cmocka_unit_test(test_random),		cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_killed_anywhere), cmocka_unit_test(test_persistent_grants),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_luns),
+		cmocka_unit_test(test_disconnect),
+		cmocka_unit_test(test_disconnect_by_force),
+		cmocka_unit_test(test_broken_ring),
+		cmocka_unit_test(test_cannot_connect),
+		cmocka_unit_test(test_lost_link),
+		cmocka_unit_test(test_storm),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_killed_anywhere),
+		cmocka_unit_test(test_persistent_grants),
+		cmocka_unit_test(test_lent),
+		cmocka_unit_test(test_lent_killed),
+		cmocka_unit_test(test_lent_disconnect_by_force),
 	};
 
 	xo_log_open("ring-process", XO_LOG_ERROR);

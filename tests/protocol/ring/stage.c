@@ -92,6 +92,8 @@ struct stage *stage_new(unsigned int ring_pages, unsigned int luns)
 	current = stage;
 	stage->ring_pages = ring_pages;
 	stage->kills = "";
+	stage->program = "xenoptic-ring";
+	stage->lend_fd = -1;
 	stage->own_drives = true;
 	stage->pidfd = -1;
 	frontend_open(stage);
@@ -137,6 +139,8 @@ void stage_free(struct stage *stage)
 	close(stage->control[0]);
 	close(stage->control[1]);
 	json_decref(stage->reply);
+	if (stage->lend_fd >= 0)
+		close(stage->lend_fd);
 	free(stage);
 }
 
@@ -151,7 +155,7 @@ static void exec_worker(const struct stage *stage)
 	int high[5 + 2 * STAGE_LUNS];
 	int count = 0;
 
-	snprintf(program, sizeof(program), "%s/xenoptic-ring", getenv("top_builddir"));
+	snprintf(program, sizeof(program), "%s/%s", getenv("top_builddir"), stage->program);
 	for (unsigned int i = 0; i < stage->ring_pages; i++)
 		at += (size_t)snprintf(refs + at, sizeof(refs) - at, "%s%u", i ? "," : "",
 				       stage->ring_refs[i]);
@@ -217,6 +221,16 @@ static void worker_gone(struct stage *stage)
 	}
 }
 
+/* Its answer is not waited for. */
+static void lend(struct stage *stage)
+{
+	json_t *message = json_pack("{s:s, s:{s:s, s:i}}", "execute", "lend", "arguments", "lun",
+				    "0:0:0", "max-transfer", (int)STAGE_SLOT_SIZE);
+
+	must(!xo_control_send(stage->control[0], message, &stage->lend_fd, 1), "lend");
+	json_decref(message);
+}
+
 static void control_message(struct stage *stage)
 {
 	int fds[XO_CONTROL_FDS_MAX];
@@ -232,6 +246,8 @@ static void control_message(struct stage *stage)
 		stage->reply = json_incref(message);
 	} else if (!strcmp(event, "ready")) {
 		stage->ready = true;
+		if (stage->lend_fd >= 0)
+			lend(stage);
 	} else if (!strcmp(event, "error")) {
 		snprintf(stage->error, sizeof(stage->error), "%s",
 			 json_string_value(json_object_get(json_object_get(message, "data"), "messa"

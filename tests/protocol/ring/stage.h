@@ -55,7 +55,9 @@ struct stage {
 	int pidfd;
 	int control[2]; /* ours, the worker's */
 	const char *kills; /* XENOPTIC_KILL */
+	const char *program; /* below the build folder */
 	const char *extra; /* one more argument for the worker */
+	int lend_fd; /* the drive that every worker is lent for LUN 0; -1: none */
 	uint32_t kill_seed; /* not 0: SIGKILL at one of four calls of stage_maybe_kill */
 	bool killed; /* by that */
 	unsigned int deaths;
