@@ -259,10 +259,10 @@ static json_t *describe_unit(const struct xo_unit *unit)
 	json_t *json;
 
 	xo_unit_address_text(&unit->address, address, sizeof(address));
-	json = json_pack("{s:i,s:s,s:s,s:s,s:s,s:b}", "unit", (int)unit->number, "drive",
+	json = json_pack("{s:i,s:s,s:s,s:s,s:s,s:b,s:b}", "unit", (int)unit->number, "drive",
 			 unit->drive, "address", address, "mode", unit->read_only ? "ro" : "rw",
 			 "state", xo_xenbus_state_name(unit->facts.backend), "attached",
-			 unit->facts.attach == XO_ATTACH_HELD);
+			 unit->facts.attach == XO_ATTACH_HELD, "lent", unit->lent);
 	if (unit->attachment)
 		json_object_set_new(json, "link", json_integer(unit->attachment->id));
 	if (unit->error[0])

@@ -8,11 +8,13 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/point.h"
 #include "devices_private.h"
 #include "points.h"
 
 #define RETRY_MS 500
+#define LEAVE_NS UINT64_C(5000000000)
 #define STEPS_MAX 64 /* it comes to rest long before */
 #define LOOKS_MAX 200 /* in a second */
 
@@ -333,6 +335,24 @@ static int do_step(struct xo_device *device)
 	}
 }
 
+/*
+ * The ring is to let go of the guest by itself: one that is killed has the guest's pages until a command that it gave
+ * to a lent drive has ended. One that does not is killed.
+ */
+static void ring_leave(struct xo_device *device)
+{
+	uint64_t now = xo_now_ns();
+
+	if (!device->leaving_since)
+		device->leaving_since = now;
+	if (now - device->leaving_since >= LEAVE_NS)
+		xo_worker_kill(device->worker);
+	else if (device->facts.ring != XO_RING_STOPPING)
+		xo_ring_stop(device);
+	device->facts.ring = XO_RING_STOPPING;
+	xo_device_touch_later(device);
+}
+
 /* Nodes or domain are gone: nobody waits for an answer. Frees the device when all is given back. */
 static void device_leave(struct xo_device *device)
 {
@@ -340,8 +360,7 @@ static void device_leave(struct xo_device *device)
 
 	if (device->facts.ring == XO_RING_STARTING || device->facts.ring == XO_RING_READY ||
 	    device->facts.ring == XO_RING_STOPPING) {
-		device->facts.ring = XO_RING_STOPPING;
-		xo_worker_kill(device->worker);
+		ring_leave(device);
 		return;
 	}
 	xo_units_run(device, XO_PHASE_RELEASE);

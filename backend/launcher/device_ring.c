@@ -197,14 +197,18 @@ int xo_ring_start(struct xo_device *device)
 	return 0;
 }
 
+/* Nobody waits for answers: the frontend has closed, or the ring is broken. */
+static int disconnect(struct xo_worker *worker)
+{
+	return xo_worker_command(worker, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0,
+				 NULL, NULL);
+}
+
 void xo_ring_stop(struct xo_device *device)
 {
 	device->facts.ring = XO_RING_STOPPING;
 	xo_worker_expect_end(device->worker);
-	/* Nobody waits for answers: the frontend has closed, or the ring is broken. */
-	if (!device->worker->ready ||
-	    xo_worker_command(device->worker, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0,
-			      NULL, NULL))
+	if (!device->worker->ready || disconnect(device->worker))
 		xo_worker_kill(device->worker);
 }
 
@@ -271,7 +275,7 @@ void xo_ring_lend(struct xo_unit *unit)
 		xo_worker_command(worker, "recall", named(unit), NULL, 0, lend_answered, NULL);
 		return;
 	}
-	fd = xo_lending_begin(unit->attachment, worker->name);
+	fd = xo_lending_begin(unit->attachment, worker);
 	arguments = named(unit);
 	if (fd < 0 || !arguments) {
 		json_decref(arguments);
@@ -281,14 +285,6 @@ void xo_ring_lend(struct xo_unit *unit)
 	json_object_set_new(arguments, "max-transfer",
 			    json_integer((json_int_t)unit->attachment->max_transfer));
 	xo_worker_command(worker, "lend", arguments, &fd, 1, lend_answered, NULL);
-}
-
-/* What its process had is back, and a successor has nothing. */
-static void process_ended(struct xo_device *device, const char *name)
-{
-	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
-		device->units[i].lent = false;
-	xo_lending_ring_ended(device->all->drives, name);
 }
 
 static void unit_added(void *priv, const json_t *data, const char *error_class, const char *error,
@@ -386,7 +382,10 @@ static void ring_started(struct xo_worker *worker)
 
 	if (device->facts.ring == XO_RING_READY)
 		device->facts.ring = XO_RING_STARTING;
-	process_ended(device, worker->name); /* the predecessor's */
+	/* What the predecessor's process had is back. */
+	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
+		device->units[i].lent = false;
+	xo_lending_ring_ended(device->all->drives, worker);
 	xo_device_touch(device);
 }
 
@@ -431,6 +430,16 @@ static void media_event(struct xo_device *device, const json_t *data)
 		xo_unit_media_event(unit, !strcmp(kind, "eject"));
 }
 
+/* Nothing of the guest is in use any more. */
+static void ring_gone(struct xo_device *device)
+{
+	device->worker = NULL;
+	device->facts.ring = XO_RING_NONE;
+	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
+		device->units[i].lent = false;
+	xo_units_ring_ended(device);
+}
+
 static void ring_event(struct xo_worker *worker, const char *event, const json_t *data, int *fds,
 		       size_t count)
 {
@@ -450,6 +459,9 @@ static void ring_event(struct xo_worker *worker, const char *event, const json_t
 		lun_lost(device, data);
 	} else if (!strcmp(event, "media")) {
 		media_event(device, data);
+	} else if (!strcmp(event, "disconnected") && device->facts.ring == XO_RING_STOPPING) {
+		ring_gone(device);
+		xo_lending_ring_departs(device->all->drives, worker);
 	}
 	xo_device_touch(device);
 }
@@ -458,10 +470,8 @@ static void ring_ended(struct xo_worker *worker, const char *why)
 {
 	struct xo_device *device = worker->priv;
 
-	device->worker = NULL;
-	device->facts.ring = XO_RING_NONE;
-	process_ended(device, worker->name);
-	xo_units_ring_ended(device);
+	ring_gone(device);
+	xo_lending_ring_ended(device->all->drives, worker);
 	xo_worker_free(worker);
 	if (why)
 		xo_device_fail(device, "%s", why);
@@ -599,13 +609,16 @@ static int adopt_worker(struct xo_device *device, const struct xo_worker_record 
 	if (r)
 		return r;
 	device->facts.ring = record->stopping ? XO_RING_STOPPING : XO_RING_STARTING;
-	if (!device->worker->died) {
+	if (!device->worker->died && !record->stopping) {
 		r = adopt_process(device);
 		if (r || !device->worker->died)
 			return r;
 	}
 	json_array_foreach (json_object_get(record->config, "luns"), i, lun)
 		adopt_unit(device, lun);
+	/* It may be past reading, with a command in the drive; then its last word is still to be read. */
+	if (!device->worker->died)
+		disconnect(device->worker);
 	return 0;
 }
 

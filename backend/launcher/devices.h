@@ -85,6 +85,7 @@ struct xo_device {
 	struct xo_unit units[XO_UNITS_MAX];
 	struct xo_worker *worker;
 	uv_timer_t *retry;
+	uint64_t leaving_since; /* its domain or nodes were found gone; 0: they are there */
 	struct xo_rate looks; /* a guest cannot keep us busy by writing its state */
 	char error[512];
 };

@@ -11,12 +11,12 @@
 #include "base/log.h"
 #include "drives_private.h"
 
-static struct xo_worker *find_ring(const struct xo_drives *drives, const char *name)
+static struct xo_worker *find_ring(const struct xo_drives *drives, const char *cookie)
 {
 	struct xo_worker *worker;
 
 	LIST_FOREACH (worker, &drives->workers->list, entry)
-		if (!strcmp(worker->ops->role, "ring") && !strcmp(worker->name, name))
+		if (!strcmp(worker->cookie, cookie))
 			return worker;
 	return NULL;
 }
@@ -59,9 +59,10 @@ static void recall(struct xo_drive *drive, uint32_t link)
 		say_returned(drive, link);
 		return;
 	}
-	xo_debug("drive %s: wanted back from ring %s", drive->name, loan->ring);
-	if (ring)
-		xo_worker_replace(ring);
+	if (!ring || ring->stopping)
+		return; /* it ends without that */
+	xo_debug("drive %s: wanted back from ring %s", drive->name, ring->name);
+	xo_worker_replace(ring);
 }
 
 static uint32_t lease_number(const struct xo_drive *drive, const char *key)
@@ -90,18 +91,18 @@ void xo_lending_lease(struct xo_drive *drive)
 		attachment->callback(attachment->priv, XO_ATTACHMENT_OFFER, NULL);
 }
 
-int xo_lending_begin(struct xo_attachment *attachment, const char *ring)
+int xo_lending_begin(struct xo_attachment *attachment, const struct xo_worker *ring)
 {
 	struct xo_drive *drive = attachment->drive;
 	struct xo_loan *loan;
 
-	if (find_loan(drive, attachment->id, ring))
+	if (find_loan(drive, attachment->id, ring->cookie))
 		return drive->device.fd;
 	loan = calloc(1, sizeof(*loan));
 	if (!loan)
 		return -ENOMEM;
 	loan->link = attachment->id;
-	snprintf(loan->ring, sizeof(loan->ring), "%s", ring);
+	snprintf(loan->ring, sizeof(loan->ring), "%s", ring->cookie);
 	LIST_INSERT_HEAD(&drive->loans, loan, entry);
 	drive->all->workers->changed(drive->all->workers);
 	return drive->device.fd;
@@ -117,7 +118,7 @@ static void end_loan(struct xo_drive *drive, struct xo_loan *loan)
 	say_returned(drive, link);
 }
 
-void xo_lending_ring_ended(struct xo_drives *drives, const char *ring)
+void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *ring)
 {
 	struct xo_drive *drive;
 	struct xo_loan *loan;
@@ -126,10 +127,60 @@ void xo_lending_ring_ended(struct xo_drives *drives, const char *ring)
 	LIST_FOREACH (drive, &drives->list, entry) {
 		for (loan = LIST_FIRST(&drive->loans); loan; loan = next) {
 			next = LIST_NEXT(loan, entry);
-			if (!strcmp(loan->ring, ring))
+			if (!strcmp(loan->ring, ring->cookie))
 				end_loan(drive, loan);
 		}
 	}
+}
+
+static void departing_event(struct xo_worker *worker, const char *event, const json_t *data,
+			    int *fds, size_t count)
+{
+	(void)worker;
+	(void)event;
+	(void)data;
+	(void)fds;
+	(void)count;
+}
+
+static void departing_ended(struct xo_worker *worker, const char *why)
+{
+	(void)why;
+	xo_lending_ring_ended(worker->priv, worker);
+	xo_worker_free(worker);
+}
+
+static json_t *departing_save(const struct xo_worker *worker)
+{
+	(void)worker;
+	return json_object();
+}
+
+/* It is never started: its end is expected. */
+static const struct xo_worker_ops departing_ops = {
+	.role = "departing",
+	.program = "xenoptic-ring",
+	.event = departing_event,
+	.ended = departing_ended,
+	.save = departing_save,
+};
+
+void xo_lending_ring_departs(struct xo_drives *drives, struct xo_worker *ring)
+{
+	xo_worker_hand_over(ring, &departing_ops, drives);
+}
+
+int xo_lending_adopt(struct xo_drives *drives, const struct xo_worker_record *record)
+{
+	struct xo_worker *worker;
+	int r = xo_worker_new(drives->workers, &departing_ops, record->name, drives, &worker);
+
+	if (r)
+		return r;
+	r = xo_worker_adopt(worker, record);
+	if (r)
+		xo_worker_free(worker);
+	return r;
 }
 
 void xo_lending_settle(struct xo_drives *drives)

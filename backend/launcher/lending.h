@@ -21,7 +21,7 @@ struct xo_drives;
 struct xo_loan {
 	LIST_ENTRY(xo_loan) entry;
 	uint32_t link;
-	char ring[XO_WORKER_NAME_MAX]; /* the worker's name */
+	char ring[XO_WORKER_COOKIE_MAX]; /* the worker's cookie */
 };
 LIST_HEAD(xo_loans, xo_loan);
 
@@ -32,10 +32,19 @@ void xo_lending_lease(struct xo_drive *drive);
 bool xo_lending_offered(const struct xo_attachment *attachment);
 
 /* Writes the loan down. The descriptor to send, borrowed, or -errno. */
-int xo_lending_begin(struct xo_attachment *attachment, const char *ring);
+int xo_lending_begin(struct xo_attachment *attachment, const struct xo_worker *ring);
 
 /* The process of that ring worker has ended; a successor has nothing. */
-void xo_lending_ring_ended(struct xo_drives *drives, const char *ring);
+void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *ring);
+
+/*
+ * That ring worker has let go of the guest and ends. A command that it gave to a drive may keep its process for
+ * minutes: until it is dead it is ours, and whose ring it was need not wait.
+ */
+void xo_lending_ring_departs(struct xo_drives *drives, struct xo_worker *ring);
+
+/* One of those, of a former launcher. 0 or -errno. */
+int xo_lending_adopt(struct xo_drives *drives, const struct xo_worker_record *record);
 
 /* After the launcher was started again: loans to rings that are not there any more end. */
 void xo_lending_settle(struct xo_drives *drives);

@@ -119,6 +119,8 @@ static int adopt(const json_t *entry, const char *role, struct xo_drives *drives
 		r = xo_drives_adopt(drives, &record);
 	else if (!strcmp(role, "ioemu"))
 		r = xo_controllers_adopt(controllers, &record);
+	else if (!strcmp(role, "departing"))
+		r = xo_lending_adopt(drives, &record);
 	else
 		r = devices ? xo_devices_adopt(devices, &record) : -ENOTSUP;
 	if (!r)
@@ -133,7 +135,7 @@ unsigned int xo_state_adopt(const char *run_dir, struct xo_drives *drives,
 			    struct xo_devices *devices, struct xo_controllers *controllers)
 {
 	/* The others claim links of drives. */
-	static const char *const roles[] = { "drive", "ring", "ioemu" };
+	static const char *const roles[] = { "drive", "departing", "ring", "ioemu" };
 	json_t *json = load(run_dir);
 	unsigned int count = 0;
 	json_int_t next = json_integer_value(json_object_get(json, "next-link"));

@@ -424,6 +424,20 @@ void xo_worker_expect_end(struct xo_worker *worker)
 	worker->all->changed(worker->all);
 }
 
+void xo_worker_hand_over(struct xo_worker *worker, const struct xo_worker_ops *ops, void *priv)
+{
+	struct xo_kept kept[2];
+
+	kept_names(worker, kept);
+	xo_keeper_drop(worker->all->keeper, kept, XO_ARRAY_SIZE(kept));
+	worker->ops = ops;
+	worker->priv = priv;
+	snprintf(worker->name, sizeof(worker->name), "%s", worker->cookie);
+	kept_names(worker, kept);
+	xo_keeper_put(worker->all->keeper, kept, XO_ARRAY_SIZE(kept));
+	xo_worker_expect_end(worker);
+}
+
 static void send_kill(const struct xo_worker *worker)
 {
 	if (worker->pidfd >= 0)

@@ -19,6 +19,7 @@
 #include "rate.h"
 
 #define XO_WORKER_NAME_MAX 256
+#define XO_WORKER_COOKIE_MAX 40
 #define XO_SPAWN_ARGS_MAX 96
 #define XO_SPAWN_FDS_MAX 32
 #define XO_WORKER_QUEUE_MAX 256
@@ -100,7 +101,8 @@ struct xo_worker {
 	const struct xo_worker_ops *ops;
 	void *priv;
 	char name[XO_WORKER_NAME_MAX]; /* unique in its role */
-	char cookie[40]; /* in its environment; finds it when its pid was not yet written down */
+	char cookie
+		[XO_WORKER_COOKIE_MAX]; /* in its environment; finds it when its pid was not yet written down */
 	pid_t pid; /* 0: does not run */
 	uint64_t start_time; /* of the process, in ticks (proc(5)) */
 	int pidfd; /* of an adopted one; -1: our own child */
@@ -169,6 +171,12 @@ json_t *xo_worker_ask(struct xo_worker *worker, const char *command, unsigned in
 
 /* From now on its end is no failure. */
 void xo_worker_expect_end(struct xo_worker *worker);
+
+/*
+ * It has given back all but what its process cannot let go of before it is dead: from now on it is
+ * another's, with its cookie for a name; its old name is free. Its end is no failure.
+ */
+void xo_worker_hand_over(struct xo_worker *worker, const struct xo_worker_ops *ops, void *priv);
 
 /* SIGKILL, and its successor is started when it is dead; `started` tells. Not counted as a failure. */
 void xo_worker_replace(struct xo_worker *worker);
