@@ -39,17 +39,26 @@ guest g1 'time /tmp/raw sr0 5 2b 00 00 00 00 00 00 00 00 00; true' | tee seek
 grep -iE 'time.?out|abort' seek
 guest g1 '/tmp/raw sr0 100 00 00 00 00 00 00' | grep Good
 
-# The kernel's path: xl destroy does not wait for a command in the drive, the next guest does.
+# The kernel's path: xl destroy does not wait for a command in the drive, the next guest does. This one is the ring's own,
+# whose process has the drive by loan; the daemon is started again meanwhile.
+in_drive() { [ "$(cat "/sys/block/${SLOW#/dev/}/device/iorequest_cnt")" != "$(cat "/sys/block/${SLOW#/dev/}/device/iodone_cnt")" ]; }
+lent() { xenoptic list --json | jq -e --arg d "$SLOW" '[.. | objects | select(.drive? == $d and .lent?)] | length == 1' >/dev/null; }
+wait_until 30 lent || fail "not lent: $(xenoptic list --json)"
 echo 5000 >/sys/bus/pseudo/drivers/scsi_debug/delay
 undo 'echo 0 >/sys/bus/pseudo/drivers/scsi_debug/delay'
 guest_bg g1 '/tmp/raw sr1 100 00 00 00 00 00 00'
-wait_until 60 doing "$SLOW" 'TEST'
+wait_until 60 in_drive
 begun=$SECONDS
 xl destroy g1
 note "xl destroy took $((SECONDS - begun)) s"
+wait_until 10 guest_gone g1 || fail "the domain lingers: $(xl list)"
+no_nodes
 wait_until 30 doing "$SLOW" draining || fail "not draining: $(xenoptic list)"
+pgrep -x xenoptic-ring || fail "the command was not the ring's"
+xenoptic_kill
+doing "$SLOW" draining || fail "not draining under another daemon: $(xenoptic list)"
 xenoptic list
 # Each command by which the drive is taken back takes its time as well.
-wait_until 300 doing "$SLOW" unused
-wait_until 30 guest_gone g1
+wait_until 300 doing "$SLOW" unused || fail "not free: $(xenoptic list)"
+not pgrep -x xenoptic-ring
 no_nodes
