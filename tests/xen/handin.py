@@ -102,9 +102,17 @@ def packed_before(folder, names):
     return [name for name in names if name != "source" and os.path.isdir(os.path.join(folder, name))]
 
 
+def other_kernel():
+    """The folder of the kernel that guests run in place of Debian's (tests/xen/kasan); None: they run Debian's."""
+    folder = os.environ.get("XENOPTIC_XEN_KERNEL")
+    return pathlib.Path(folder) if folder else None
+
+
 def kernel_module(into, work):
     """xen-cdfront for the guests' kernel, if this machine has its headers (linux-headers-amd64)."""
     headers = sorted(path for path in pathlib.Path("/usr/src").glob("linux-headers-*-amd64"))
+    if other_kernel():
+        headers = [other_kernel() / "source"]
     if not headers:
         return
     folder = work / "cdfront"
@@ -157,8 +165,13 @@ def collect(root, staged, initrd, scripts=()):
     shutil.copytree(HERE / "tests", root / "tests")
     shutil.copytree(TOP / "tests" / "burn", root / "burn")
     shutil.copy(TOP / "tests" / "shut-in", root)
-    if os.environ.get("XO_FULL"):
-        (root / "environment").write_text("export XO_FULL=%s\n" % shlex.quote(os.environ["XO_FULL"]))
+    lines = ["XO_FULL=%s" % shlex.quote(os.environ["XO_FULL"])] if os.environ.get("XO_FULL") else []
+    if other_kernel():
+        # Its shadow memory, and what it notes of each object and lock, take the guest's memory too.
+        lines += ["XO_KERNEL=$XO_ROOT/vmlinuz", "XO_INITRD=$XO_ROOT/initrd", "XO_CHECKING_KERNEL=1", "XO_MEMORY_MORE=512"]
+        shutil.copy(other_kernel() / "vmlinuz", root)
+    if lines:
+        (root / "environment").write_text("".join("export %s\n" % line for line in lines))
     (root / "bin").mkdir()
     for script in scripts:
         if script.parent != HERE / "tests":
@@ -181,6 +194,9 @@ def collect(root, staged, initrd, scripts=()):
         kernel_module(root / "bin", staged.parent)
     if initrd:
         shutil.copy(initrd, root / "initrd")
+        if other_kernel():
+            with open(root / "initrd", "ab") as file:
+                file.write((other_kernel() / "initrd.more").read_bytes())
 
 
 def test_disk(root, path):

@@ -51,7 +51,7 @@ guest_config() {
 		kernel = "${XO_KERNEL:-$(echo /boot/vmlinuz-*-amd64)}"
 		ramdisk = "${XO_INITRD:-$XO_ROOT/initrd}"
 		extra = "console=hvc0 tsc=nowatchdog ${GUEST_EXTRA:+$GUEST_EXTRA }xo.role=guest xo.disk=/dev/$disk xo.init=/usr/lib/xenoptic-test/init"
-		memory = ${GUEST_MEMORY:-256}
+		memory = $((${GUEST_MEMORY:-256} + ${XO_MEMORY_MORE:-0}))
 		vcpus = ${GUEST_VCPUS:-1}
 		on_crash = "preserve"
 		disk = [ "format=raw,vdev=$disk,access=ro,target=${GUEST_ROOT:-$XO_GUEST_ROOT}" ${GUEST_DISKS-} ]
@@ -84,7 +84,19 @@ guest_console() {
 		tail -n 30 "$XO_LOGS/console-$name.log" >&2
 		fail "guest $name did not come up"
 	}
+	[ -z "${XO_CHECKING_KERNEL-}" ] || guest "$name" 'test -f /proc/lockdep_stats && grep -qw kasan_report /proc/kallsyms' ||
+		fail "guest $name does not run the checking kernel"
 }
+
+# kernel_checked NAME: what a checking kernel (tests/xen/kasan) has said of itself since it booted, whatever `dmesg -C`
+# took away; nothing, with Debian's. The whole log is kept.
+kernel_checked() {
+	local log=$XO_LOGS/kernel-$1.log
+	[ -n "${XO_CHECKING_KERNEL-}" ] && xl domid "$1" >/dev/null 2>&1 || return 0
+	guest "$1" 'dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null; uname -r; grep -E "direct dependencies|lock-classes" /proc/lockdep_stats' >>"$log" || :
+	not grep -E "$KERNEL_COMPLAINTS" "$log" || fail "the kernel of $1 complains: $log"
+}
+KERNEL_COMPLAINTS='KASAN:|BUG:|UBSAN:|WARNING: |ODEBUG:|INFO: (possible|trying|inconsistent|task .* blocked)|suspicious RCU|kernel BUG|Oops|unreferenced object'
 
 # guest NAME COMMAND…: run a shell command in the guest; its output and status are the guest's, 255 if it is gone.
 guest() {
@@ -137,6 +149,7 @@ cdfront_clean() {
 }
 
 guest_destroy() {
+	kernel_checked "$1"
 	xl destroy "$1"
 	wait_until 30 guest_gone "$1" || fail "domain $1 is still there: $(xl list)"
 }
