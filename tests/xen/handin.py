@@ -108,6 +108,11 @@ def other_kernel():
     return pathlib.Path(folder) if folder else None
 
 
+def patience():
+    """How many times as long as with Debian's kernel a test may take."""
+    return 5 if other_kernel() else 1
+
+
 def kernel_module(into, work):
     """xen-cdfront for the guests' kernel, if this machine has its headers (linux-headers-amd64)."""
     headers = sorted(path for path in pathlib.Path("/usr/src").glob("linux-headers-*-amd64"))
@@ -167,8 +172,9 @@ def collect(root, staged, initrd, scripts=()):
     shutil.copy(TOP / "tests" / "shut-in", root)
     lines = ["XO_FULL=%s" % shlex.quote(os.environ["XO_FULL"])] if os.environ.get("XO_FULL") else []
     if other_kernel():
-        # Its shadow memory, and what it notes of each object and lock, take the guest's memory too.
+        # Its shadow memory, and what it notes of each object and lock, take the guest's memory and time too.
         lines += ["XO_KERNEL=$XO_ROOT/vmlinuz", "XO_INITRD=$XO_ROOT/initrd", "XO_CHECKING_KERNEL=1", "XO_MEMORY_MORE=512"]
+        lines += ["XO_PATIENCE=%d" % patience()]
         shutil.copy(other_kernel() / "vmlinuz", root)
     if lines:
         (root / "environment").write_text("".join("export %s\n" % line for line in lines))
