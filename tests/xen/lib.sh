@@ -10,8 +10,8 @@ XO_UNDO=()
 XO_ENV=()
 QEMU_DISCS=0
 # What no healthy kernel says.
-KERNEL_COMPLAINTS='KASAN:|\bBUG[: ]|UBSAN:|WARNING: |ODEBUG:|INFO: (trying|task .* blocked|rcu)|Oops|soft lockup|suspicious RCU'
-KERNEL_COMPLAINTS+='|possible (recursive|circular|irq)|inconsistent lock|unreferenced object|cut here'
+KERNEL_COMPLAINTS='KASAN:|\bBUG[: ]|UBSAN:|WARNING: |ODEBUG:|INFO: (trying|task .* blocked|rcu)|Oops|soft lockup'
+KERNEL_COMPLAINTS+='|suspicious RCU|possible (recursive|circular|irq)|inconsistent lock|unreferenced object|cut here'
 
 note() { echo "   $*"; }
 fail() { echo "FAIL: $*" >&2; exit 1; }
