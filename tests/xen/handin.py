@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a test gets in Dom0: the built project, the scripts and the guests' initrd, as a tar on a disk."""
 
+import gzip
 import hashlib
 import os
 import pathlib
@@ -201,8 +202,9 @@ def collect(root, staged, initrd, scripts=()):
     if initrd:
         shutil.copy(initrd, root / "initrd")
         if other_kernel():
-            with open(root / "initrd", "ab") as file:
-                file.write((other_kernel() / "initrd.more").read_bytes())
+            # One gzip member: libxenguest unpacks it itself, and expects the size that stands at the end.
+            parts = [gzip.decompress(path.read_bytes()) for path in (initrd, other_kernel() / "initrd.more")]
+            (root / "initrd").write_bytes(gzip.compress(b"".join(parts), 1))
 
 
 def test_disk(root, path):
