@@ -429,6 +429,7 @@ static void one_exit_starts_an_ahci_command(void **state)
 
 int main(void)
 {
+	const char *domid = getenv("TEST_DOMID");
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_buses_read_and_write),
 		cmocka_unit_test(registers_are_read_without_exits),
@@ -445,6 +446,10 @@ int main(void)
 		cmocka_unit_test(one_exit_starts_an_ahci_command),
 	};
 
-	guest_domid = (uint32_t)atoi(getenv("TEST_DOMID"));
+	if (!domid) {
+		fprintf(stderr, "TEST_DOMID is not set: run ioemu.test\n");
+		return 1;
+	}
+	guest_domid = (uint32_t)atoi(domid);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ xenoptic_start
 cdfront_start g1
 xenoptic attach g1 drive=virtual:burner bus=vcd
 guest_drive g1
+guest g1 'dmesg -C'
 xenoptic_shut_in
 burn_hand_in
 burn_ways=vcd
