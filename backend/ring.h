@@ -34,6 +34,7 @@ struct xo_ring_lun {
 	bool lent; /* `device` is the drive's descriptor */
 	bool recalled; /* no new command goes by it, and it is closed when none does */
 	bool write_noted; /* the drive's process knows of the write session */
+	uint64_t cold_tag; /* of the last command by the link that may have ended one */
 	int device;
 	uint32_t lent_max; /* bytes that it takes in one command */
 	uint64_t direct; /* entries that go by it, in the order of tags */

@@ -55,14 +55,17 @@ bool xo_ring_goes_directly(const struct xo_ring_lun *lun, const struct xo_ring_e
 
 void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
 {
-	if (!is_hot(entry->request.cmnd))
-		lun->write_noted = false;
+	if (entry->kind == XO_LINK_ABORT ||
+	    (entry->kind == XO_LINK_COMMAND && is_hot(entry->request.cmnd)))
+		return;
+	lun->write_noted = false;
+	lun->cold_tag = entry->tag;
 }
 
 void xo_ring_link_replied(struct xo_ring_lun *lun, const struct xo_ring_entry *entry, bool good)
 {
 	if (entry->kind == XO_LINK_COMMAND && is_write(entry->request.cmnd))
-		lun->write_noted = good;
+		lun->write_noted = good && entry->tag > lun->cold_tag;
 }
 
 static void give_back(struct xo_ring_lun *lun)

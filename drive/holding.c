@@ -156,7 +156,7 @@ void xo_holding_returned(struct xo_drive *drive)
 	bool leaving =
 		drive->lease.state == XO_LEASE_DRAINING || drive->lease.state == XO_LEASE_PASSING;
 
-	if (leaving && !drive->undo.queued)
+	if (leaving && !drive->undo.queued && !xo_lending_recalled(drive))
 		xo_drive_queue_first(drive, &drive->undo);
 }
 

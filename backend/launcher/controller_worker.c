@@ -151,15 +151,15 @@ static void adopt_link(struct xo_controller *c, uint32_t link)
 			   c->device);
 }
 
-static int adopt_process(struct xo_controller *c)
+static void adopt_process(struct xo_controller *c)
 {
 	json_t *query = xo_worker_ask(c->worker, "query", ADOPT_TIMEOUT_MS);
 
-	if (!query)
-		return c->worker->died ? 0 : -ETIMEDOUT;
-	c->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
+	if (query)
+		c->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
+	else if (!c->worker->died) /* it is being killed, or hangs: its successor has its ledger */
+		xo_worker_replace(c->worker);
 	json_decref(query);
-	return 0;
 }
 
 int xo_controllers_adopt(struct xo_controllers *controllers, const struct xo_worker_record *record)
@@ -176,7 +176,7 @@ int xo_controllers_adopt(struct xo_controllers *controllers, const struct xo_wor
 	if (!r)
 		r = xo_worker_adopt(c->worker, record);
 	if (!r && !c->worker->died)
-		r = adopt_process(c);
+		adopt_process(c);
 	if (r) {
 		xo_controller_free(c);
 		return r;

@@ -175,6 +175,8 @@ void xo_controller_attached(void *priv, enum xo_attachment_event event, const ch
 {
 	struct xo_controller *c = priv;
 
+	if (event == XO_ATTACHMENT_OFFER)
+		return; /* its worker is lent nothing */
 	if (event != XO_ATTACHED)
 		c->attachment = NULL;
 	c->attached = event == XO_ATTACHED;

@@ -244,11 +244,32 @@ static struct xo_unit *reference_take(struct reference *reference)
 static void lend_answered(void *priv, const json_t *data, const char *error_class,
 			  const char *error, int *fds, size_t count)
 {
-	(void)priv;
+	struct xo_unit *unit = reference_take(priv);
+
 	(void)fds;
 	(void)count;
-	if (!data && strcmp(error_class, XO_WORKER_DIED) != 0)
-		xo_debug("ring: lend: %s", error);
+	if (data || !strcmp(error_class, XO_WORKER_DIED))
+		return;
+	xo_debug("ring: lend: %s", error);
+	if (unit)
+		unit->lent = false;
+}
+
+static void lend(struct xo_unit *unit, json_t *arguments, int fd)
+{
+	struct reference *reference = reference_new(unit);
+	int r = -ENOMEM;
+
+	json_object_set_new(arguments, "max-transfer",
+			    json_integer((json_int_t)unit->attachment->max_transfer));
+	if (reference)
+		r = xo_worker_command(unit->device->worker, "lend", arguments, &fd, 1,
+				      lend_answered, reference);
+	else
+		json_decref(arguments);
+	if (r)
+		free(reference);
+	unit->lent = !r;
 }
 
 static json_t *named(const struct xo_unit *unit)
@@ -269,22 +290,17 @@ void xo_ring_lend(struct xo_unit *unit)
 	if (!worker || !worker->ready || worker->stopping || unit->facts.ring != XO_UNIT_IN ||
 	    offered == unit->lent)
 		return;
-	unit->lent = offered;
+	arguments = named(unit);
 	if (!offered) {
 		/* For order's sake; that it is back is not taken from its word. */
-		xo_worker_command(worker, "recall", named(unit), NULL, 0, lend_answered, NULL);
+		unit->lent = xo_worker_command(worker, "recall", arguments, NULL, 0, NULL, NULL);
 		return;
 	}
-	fd = xo_lending_begin(unit->attachment, worker);
-	arguments = named(unit);
-	if (fd < 0 || !arguments) {
+	fd = arguments ? xo_lending_begin(unit->attachment, worker) : -ENOMEM;
+	if (fd >= 0)
+		lend(unit, arguments, fd);
+	else
 		json_decref(arguments);
-		unit->lent = false;
-		return;
-	}
-	json_object_set_new(arguments, "max-transfer",
-			    json_integer((json_int_t)unit->attachment->max_transfer));
-	xo_worker_command(worker, "lend", arguments, &fd, 1, lend_answered, NULL);
 }
 
 static void unit_added(void *priv, const json_t *data, const char *error_class, const char *error,
@@ -588,7 +604,7 @@ static int adopt_process(struct xo_device *device)
 	size_t i;
 
 	if (!query)
-		return device->worker->died ? 0 : -ETIMEDOUT;
+		return -ETIMEDOUT;
 	device->worker->ready = json_is_true(json_object_get(query, "sandboxed"));
 	if (device->worker->ready && device->facts.ring == XO_RING_STARTING)
 		device->facts.ring = XO_RING_READY;
@@ -610,14 +626,16 @@ static int adopt_worker(struct xo_device *device, const struct xo_worker_record 
 		return r;
 	device->facts.ring = record->stopping ? XO_RING_STOPPING : XO_RING_STARTING;
 	if (!device->worker->died && !record->stopping) {
-		r = adopt_process(device);
-		if (r || !device->worker->died)
-			return r;
+		if (!adopt_process(device))
+			return 0;
+		/* One that is being killed has its channel open until a command in a lent drive has ended. */
+		if (!device->worker->died)
+			xo_worker_replace(device->worker);
 	}
 	json_array_foreach (json_object_get(record->config, "luns"), i, lun)
 		adopt_unit(device, lun);
 	/* It may be past reading, with a command in the drive; then its last word is still to be read. */
-	if (!device->worker->died)
+	if (!device->worker->died && record->stopping)
 		disconnect(device->worker);
 	return 0;
 }

@@ -342,6 +342,7 @@ static void worker_ended(struct xo_worker *worker, const char *why)
 
 	xo_worker_free(worker);
 	drive->worker = NULL;
+	xo_lending_drive_ended(drive);
 	drive_close(drive);
 	drive->state = refresh && !xo_host_view_refresh(drive) ? XO_DRIVE_REFRESHING : XO_DRIVE_OFF;
 	if (why) {
@@ -570,13 +571,17 @@ static bool has_open(const json_t *query, uint32_t id)
 }
 
 /* Of a process that lives: what it has, and what the former launcher did not come to give it. */
-static int adopt_process(struct xo_drive *drive)
+static void adopt_process(struct xo_drive *drive)
 {
 	json_t *query = xo_worker_ask(drive->worker, XO_DRIVE_QUERY, XO_ADOPT_TIMEOUT_MS);
 	struct xo_attachment *attachment;
 
-	if (!query)
-		return drive->worker->died ? 0 : -ETIMEDOUT;
+	if (!query) {
+		if (!drive->worker
+			     ->died) /* it is being killed, or hangs: its successor has its ledger */
+			xo_worker_replace(drive->worker);
+		return;
+	}
 	drive->worker->ready = json_is_true(json_object_get(query, "ready"));
 	json_decref(drive->lease); /* an event may have come first */
 	drive->lease = json_deep_copy(json_object_get(query, "lease"));
@@ -592,7 +597,6 @@ static int adopt_process(struct xo_drive *drive)
 		xo_worker_command(drive->worker, XO_DRIVE_QUERY_DESCRIPTION, NULL, NULL, 0, NULL,
 				  NULL);
 	json_decref(query);
-	return 0;
 }
 
 int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *record)
@@ -621,7 +625,7 @@ int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *rec
 		json_array_foreach (json_object_get(record->config, "links"), i, link)
 			xo_attachment_adopt(drive, link);
 	if (!r && !drive->worker->died)
-		r = adopt_process(drive);
+		adopt_process(drive);
 	if (!r)
 		return 0;
 	xo_worker_kill(drive->worker);

@@ -75,7 +75,8 @@ bool xo_lending_offered(const struct xo_attachment *attachment)
 	const struct xo_drive *drive = attachment->drive;
 
 	return attachment->state == XO_ATTACHMENT_HELD && drive->state == XO_DRIVE_RUNNING &&
-	       drive->device.fd >= 0 && json_is_true(json_object_get(drive->lease, "lend")) &&
+	       drive->device.fd >= 0 && drive->unplugged == XO_DRIVE_PLUGGED &&
+	       json_is_true(json_object_get(drive->lease, "lend")) &&
 	       lease_number(drive, "link") == attachment->id;
 }
 
@@ -87,7 +88,8 @@ void xo_lending_lease(struct xo_drive *drive)
 	if (wanted)
 		recall(drive, wanted);
 	attachment = find_link(drive, lease_number(drive, "link"));
-	if (attachment && attachment->callback && attachment->state == XO_ATTACHMENT_HELD)
+	if (attachment && attachment->lend && attachment->callback &&
+	    attachment->state == XO_ATTACHMENT_HELD)
 		attachment->callback(attachment->priv, XO_ATTACHMENT_OFFER, NULL);
 }
 
@@ -115,7 +117,9 @@ static void end_loan(struct xo_drive *drive, struct xo_loan *loan)
 	LIST_REMOVE(loan, entry);
 	free(loan);
 	drive->all->workers->changed(drive->all->workers);
-	say_returned(drive, link);
+	/* Said when it is asked for, and not before: it may be lent again by the time that it is heard. */
+	if (lease_number(drive, "recall") == link)
+		say_returned(drive, link);
 }
 
 void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *ring)
@@ -130,6 +134,18 @@ void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *rin
 			if (!strcmp(loan->ring, ring->cookie))
 				end_loan(drive, loan);
 		}
+	}
+}
+
+void xo_lending_drive_ended(struct xo_drive *drive)
+{
+	const struct xo_loan *loan;
+	struct xo_worker *ring;
+
+	LIST_FOREACH (loan, &drive->loans, entry) {
+		ring = find_ring(drive->all, loan->ring);
+		if (ring && !ring->stopping)
+			xo_worker_replace(ring);
 	}
 }
 
@@ -168,6 +184,8 @@ static const struct xo_worker_ops departing_ops = {
 void xo_lending_ring_departs(struct xo_drives *drives, struct xo_worker *ring)
 {
 	xo_worker_hand_over(ring, &departing_ops, drives);
+	/* It has let go of everything, or lies. */
+	xo_worker_kill(ring);
 }
 
 int xo_lending_adopt(struct xo_drives *drives, const struct xo_worker_record *record)
@@ -180,6 +198,8 @@ int xo_lending_adopt(struct xo_drives *drives, const struct xo_worker_record *re
 	r = xo_worker_adopt(worker, record);
 	if (r)
 		xo_worker_free(worker);
+	else if (!worker->died)
+		xo_worker_kill(worker);
 	return r;
 }
 

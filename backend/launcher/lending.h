@@ -34,6 +34,9 @@ bool xo_lending_offered(const struct xo_attachment *attachment);
 /* Writes the loan down. The descriptor to send, borrowed, or -errno. */
 int xo_lending_begin(struct xo_attachment *attachment, const struct xo_worker *ring);
 
+/* The drive's process has ended for good: whoever else has the drive ends as well, so that it can be opened again. */
+void xo_lending_drive_ended(struct xo_drive *drive);
+
 /* The process of that ring worker has ended; a successor has nothing. */
 void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *ring);
 

@@ -426,16 +426,18 @@ void xo_worker_expect_end(struct xo_worker *worker)
 
 void xo_worker_hand_over(struct xo_worker *worker, const struct xo_worker_ops *ops, void *priv)
 {
+	struct xo_kept before[2];
 	struct xo_kept kept[2];
 
-	kept_names(worker, kept);
-	xo_keeper_drop(worker->all->keeper, kept, XO_ARRAY_SIZE(kept));
+	kept_names(worker, before);
 	worker->ops = ops;
 	worker->priv = priv;
 	snprintf(worker->name, sizeof(worker->name), "%s", worker->cookie);
 	kept_names(worker, kept);
+	/* Under both names while the state is written: a successor of ours looks for what that says. */
 	xo_keeper_put(worker->all->keeper, kept, XO_ARRAY_SIZE(kept));
 	xo_worker_expect_end(worker);
+	xo_keeper_drop(worker->all->keeper, before, XO_ARRAY_SIZE(before));
 }
 
 static void send_kill(const struct xo_worker *worker)

@@ -193,6 +193,17 @@ static void test_writes_are_noted_first(void **state)
 	put(rig, 5, XO_OP_WRITE_10, BYTES);
 	drive_does(rig, 0);
 	expect(rig, 5, 0);
+	/* Nor does one whose answer comes when the end of its session is on its way already. */
+	put(rig, 8, XO_OP_SYNCHRONIZE_CACHE, 0);
+	rig_settle(rig);
+	expect(rig, 8, 0);
+	put(rig, 9, XO_OP_WRITE_10, BYTES);
+	put(rig, 10, XO_OP_SYNCHRONIZE_CACHE, 0);
+	assert_int_equal(rig->world->queued, 2);
+	rig_settle(rig);
+	expect(rig, 9, 0);
+	expect(rig, 10, 0);
+	begin_writing(rig);
 	/* One that fails begins nothing. */
 	put(rig, 6, XO_OP_SYNCHRONIZE_CACHE, 0);
 	rig_settle(rig);

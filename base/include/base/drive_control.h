@@ -60,8 +60,8 @@
  *	goes on where it was. Same uuid and same domid: a second path of one guest: it waits.
  *	"lend" (default false): the launcher lends the drive to this link's client whenever LEASE says so.
  * returned		{"link": ID}		Nobody has the drive by this link any more: the process that it
- *	was lent to has ended, or it was lent to none. The answer to "recall" in LEASE, and to be said
- *	after every end of such a process.
+ *	was lent to has ended, or it was lent to none. The answer to "recall" in LEASE, and said for
+ *	nothing else: between the end of one such process and the next loan nobody asks.
  * remove-link		{"link": ID, "force": BOOL, "resume": BOOL}
  *	"Busy" without force while a command of its runs or a write session is open. With force its
  *	queued commands are dropped; the command in the drive goes on and the lease drains:

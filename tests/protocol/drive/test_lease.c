@@ -195,6 +195,7 @@ static void test_lent(void **state)
 {
 	struct client *b = lent_to(2);
 	struct client *c = harness_client(&h, 3, 3, UUID_A);
+	json_t *event;
 
 	(void)state;
 	client_do(b, prevent, sizeof(prevent), XO_DIR_NONE, 0);
@@ -205,9 +206,13 @@ static void test_lent(void **state)
 	assert_string_equal(harness_lease(&h), "draining");
 	assert_int_equal(wanted_back(), 2);
 	assert_int_equal(h.fake->locked, 1);
-	/* Nor by a successor. */
+	/* Nor by a successor, which asks again by itself. */
 	harness_kill(&h);
+	json_array_clear(h.events);
 	harness_start(&h);
+	event = harness_event(&h, XO_DRIVE_EVENT_LEASE);
+	assert_int_equal(json_integer_value(json_object_get(event, "recall")), 2);
+	json_decref(event);
 	assert_int_equal(wanted_back(), 2);
 	assert_int_equal(h.fake->locked, 1);
 	returned(b);
