@@ -328,9 +328,9 @@ int xo_drive_start(struct xo_drive *drive)
 	if (drive->options->poll_ms)
 		xo_loop_arm(drive->loop, &drive->poll_timer, drive->options->poll_ms * 1000000ull);
 	xo_lending_update(drive);
+	xo_control_due(drive, XO_DUE_READY);
 	/* A predecessor may have died before it told, or before it heard the answer to a recall. */
 	xo_control_due(drive, XO_DUE_LEASE);
-	xo_control_due(drive, XO_DUE_READY);
 	return 0;
 }
 

@@ -211,7 +211,9 @@ static void test_lent(void **state)
 	json_array_clear(h.events);
 	harness_start(&h);
 	event = harness_event(&h, XO_DRIVE_EVENT_LEASE);
-	assert_int_equal(json_integer_value(json_object_get(event, "recall")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(event, "data"), "recal"
+											    "l")),
+			 2);
 	json_decref(event);
 	assert_int_equal(wanted_back(), 2);
 	assert_int_equal(h.fake->locked, 1);
