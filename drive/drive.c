@@ -330,7 +330,8 @@ int xo_drive_start(struct xo_drive *drive)
 	xo_lending_update(drive);
 	xo_control_due(drive, XO_DUE_READY);
 	/* A predecessor may have died before it told, or before it heard the answer to a recall. */
-	xo_control_due(drive, XO_DUE_LEASE);
+	if (drive->ledger.header->generation > 1)
+		xo_control_due(drive, XO_DUE_LEASE);
 	return 0;
 }
 
