@@ -26,37 +26,27 @@
 /* The longest time that a guest may ask for. */
 #define TIMEOUT_MAX_S 21600u
 
-static bool is_hot(const uint8_t *cdb)
+static const struct xo_opcode *opcode_of(const struct xo_ring_entry *entry)
 {
-	switch (cdb[0]) {
-	case XO_OP_TEST_UNIT_READY:
-	case XO_OP_READ_10:
-	case XO_OP_READ_12:
-	case XO_OP_WRITE_10:
-	case XO_OP_WRITE_12:
-		return true;
-	default:
-		return false;
-	}
+	return xo_opcode_find(entry->request.cmnd, entry->request.cmd_len);
 }
 
-static bool is_write(const uint8_t *cdb)
+static bool is_write(const struct xo_ring_entry *entry)
 {
-	return cdb[0] == XO_OP_WRITE_10 || cdb[0] == XO_OP_WRITE_12;
+	return opcode_of(entry)->class == XO_CLASS_WRITE;
 }
 
 bool xo_ring_goes_directly(const struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
 {
-	const uint8_t *cdb = entry->request.cmnd;
-
-	return lun->lent && !lun->recalled && entry->kind == XO_LINK_COMMAND && is_hot(cdb) &&
-	       entry->length <= lun->lent_max && (!is_write(cdb) || lun->write_noted);
+	return lun->lent && !lun->recalled && entry->kind == XO_LINK_COMMAND &&
+	       opcode_of(entry)->direct && entry->length <= lun->lent_max &&
+	       (!is_write(entry) || lun->write_noted);
 }
 
 void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
 {
 	if (entry->kind == XO_LINK_ABORT ||
-	    (entry->kind == XO_LINK_COMMAND && is_hot(entry->request.cmnd)))
+	    (entry->kind == XO_LINK_COMMAND && opcode_of(entry)->direct))
 		return;
 	lun->write_noted = false;
 	lun->cold_tag = entry->tag;
@@ -64,7 +54,7 @@ void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *e
 
 void xo_ring_link_replied(struct xo_ring_lun *lun, const struct xo_ring_entry *entry, bool good)
 {
-	if (entry->kind == XO_LINK_COMMAND && is_write(entry->request.cmnd))
+	if (entry->kind == XO_LINK_COMMAND && is_write(entry))
 		lun->write_noted = good && entry->tag > lun->cold_tag;
 }
 

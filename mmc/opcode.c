@@ -11,7 +11,8 @@ enum {
 	OWN_IDENTITY = 8,
 	OWN_SENSE = 16,
 	OWN_EVENTS = 32,
-	CLOSES = 64
+	CLOSES = 64,
+	DIRECT = 128
 };
 
 #define OWN(flags)                              \
@@ -38,6 +39,7 @@ enum {
 	  .split = ((flags)&SPLIT) != 0,                                                        \
 	  .quiet = ((flags)&QUIET) != 0,                                                        \
 	  .closes = ((flags)&CLOSES) != 0,                                                      \
+	  .direct = ((flags)&DIRECT) != 0,                                                      \
 	  .own = OWN(flags),                                                                    \
 	  .timeout = (seconds) },
 

@@ -439,6 +439,9 @@ guest_reads_back() {
 	guest "$1" "sg_dd if=${2:-/dev/sr0} blk_sgio=1 bs=2048 bpt=32 count=$((ISO_SIZE / 2048)) of=/tmp/back 2>&1 && cmp /tmp/back /tmp/in.iso"
 }
 
+# lent DRIVE: the ring of the guest that has it gives commands to it itself.
+lent() { xenoptic list --json | jq -e --arg d "$1" '[.. | objects | select(.drive? == $d and .lent?)] | length == 1' >/dev/null; }
+
 # burned KIB: so much of tgt's disc is written.
 burned() { [ "$(stat -c %s "$DRIVE_DISC")" -ge "$(($1 << 10))" ]; }
 

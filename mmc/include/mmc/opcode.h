@@ -102,6 +102,7 @@ struct xo_opcode {
 	bool slow; /* may block for more than a second or two */
 	bool split; /* may be cut into several commands over parts of its blocks */
 	bool closes; /* ends a burn: when it has succeeded, all of it is on the medium */
+	bool direct; /* what guests give most: a ring may give it to a lent drive itself */
 	bool quiet; /* neither reports nor clears a unit attention (SPC-4 5.14, MMC-6 4.1.6) */
 	uint8_t own; /* enum xo_own */
 	uint16_t timeout; /* seconds, long enough for the slowest drive */

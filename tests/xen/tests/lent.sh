@@ -3,8 +3,6 @@
 # shows: a drive that is lent to the guest's ring: the ring is killed in a burn with commands of its own in the drive, the disc is equal, and the next guest gets it
 # time: 900
 
-lent() { xenoptic list --json | jq -e --arg d "$1" '[.. | objects | select(.drive? == $d and .lent?)] | length == 1' >/dev/null; }
-
 # A burn, while the ring dies at its points around commands that it gives to the drive, the drive's process and the
 # launcher by hand.
 seeded_kills 24 200 ring.{fetched,issued,returned,replied,stored,published} >points

@@ -42,8 +42,7 @@ guest g1 '/tmp/raw sr0 100 00 00 00 00 00 00' | grep Good
 # The kernel's path: xl destroy does not wait for a command in the drive, the next guest does. This one is the ring's own,
 # whose process has the drive by loan; the daemon is started again meanwhile.
 in_drive() { [ "$(cat "/sys/block/${SLOW#/dev/}/device/iorequest_cnt")" != "$(cat "/sys/block/${SLOW#/dev/}/device/iodone_cnt")" ]; }
-lent() { xenoptic list --json | jq -e --arg d "$SLOW" '[.. | objects | select(.drive? == $d and .lent?)] | length == 1' >/dev/null; }
-wait_until 30 lent || fail "not lent: $(xenoptic list --json)"
+wait_until 30 lent "$SLOW" || fail "not lent: $(xenoptic list --json)"
 echo 5000 >/sys/bus/pseudo/drivers/scsi_debug/delay
 undo 'echo 0 >/sys/bus/pseudo/drivers/scsi_debug/delay'
 guest_bg g1 '/tmp/raw sr1 100 00 00 00 00 00 00'
