@@ -23,9 +23,6 @@
 #include "mmc/cdb.h"
 #include "ring.h"
 
-/* The longest time that a guest may ask for. */
-#define TIMEOUT_MAX_S 21600u
-
 static const struct xo_opcode *opcode_of(const struct xo_ring_entry *entry)
 {
 	return xo_opcode_find(entry->request.cmnd, entry->request.cmd_len);
@@ -112,8 +109,9 @@ struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_l
 int xo_ring_direct_run(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry)
 {
 	const struct vscsiif_request *request = &entry->request;
-	uint32_t timeout = XO_MAX(xo_cdb_timeout(request->cmnd, request->cmd_len),
-				  XO_MIN((uint32_t)request->timeout_per_command, TIMEOUT_MAX_S));
+	uint32_t timeout =
+		XO_MAX(xo_cdb_timeout(request->cmnd, request->cmd_len),
+		       XO_MIN((uint32_t)request->timeout_per_command, XO_SGIO_TIMEOUT_MAX_S));
 	int r;
 
 	xo_sgio_prepare(&entry->io, request->cmnd, request->cmd_len, entry->direction,

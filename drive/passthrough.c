@@ -20,9 +20,6 @@
 #include "base/sgio.h"
 #include "stack.h"
 
-/* The longest time that a client may ask for; the table's longest is 18,000 s. */
-#define TIMEOUT_MAX_S 21600u
-
 struct passthrough {
 	struct xo_unit unit;
 	int fd; /* -1: unplugged */
@@ -94,7 +91,7 @@ static void passthrough_execute(struct xo_unit *unit, struct xo_command *command
 	struct xo_sgio own = { .hdr.duration = XO_SGIO_POISON };
 	struct xo_sgio *io = command->journal ? xo_journal_io(command->journal) : &own;
 	uint32_t timeout = XO_MAX(xo_cdb_timeout(command->cdb, command->cdb_length),
-				  XO_MIN(command->timeout, TIMEOUT_MAX_S));
+				  XO_MIN(command->timeout, XO_SGIO_TIMEOUT_MAX_S));
 	int r;
 
 	/* A killed process has had it done: the kernel wrote the result. */

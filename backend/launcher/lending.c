@@ -122,19 +122,26 @@ static void end_loan(struct xo_drive *drive, struct xo_loan *loan)
 		say_returned(drive, link);
 }
 
-void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *ring)
+/* Ends the loans to that ring, or (NULL) to rings that are not there. */
+static void end_loans(struct xo_drives *drives, struct xo_drive *drive,
+		      const struct xo_worker *ring)
 {
-	struct xo_drive *drive;
 	struct xo_loan *loan;
 	struct xo_loan *next;
 
-	LIST_FOREACH (drive, &drives->list, entry) {
-		for (loan = LIST_FIRST(&drive->loans); loan; loan = next) {
-			next = LIST_NEXT(loan, entry);
-			if (!strcmp(loan->ring, ring->cookie))
-				end_loan(drive, loan);
-		}
+	for (loan = LIST_FIRST(&drive->loans); loan; loan = next) {
+		next = LIST_NEXT(loan, entry);
+		if (ring ? !strcmp(loan->ring, ring->cookie) : !find_ring(drives, loan->ring))
+			end_loan(drive, loan);
 	}
+}
+
+void xo_lending_ring_ended(struct xo_drives *drives, const struct xo_worker *ring)
+{
+	struct xo_drive *drive;
+
+	LIST_FOREACH (drive, &drives->list, entry)
+		end_loans(drives, drive, ring);
 }
 
 void xo_lending_drive_ended(struct xo_drive *drive)
@@ -206,15 +213,9 @@ int xo_lending_adopt(struct xo_drives *drives, const struct xo_worker_record *re
 void xo_lending_settle(struct xo_drives *drives)
 {
 	struct xo_drive *drive;
-	struct xo_loan *loan;
-	struct xo_loan *next;
 
 	LIST_FOREACH (drive, &drives->list, entry) {
-		for (loan = LIST_FIRST(&drive->loans); loan; loan = next) {
-			next = LIST_NEXT(loan, entry);
-			if (!find_ring(drives, loan->ring))
-				end_loan(drive, loan);
-		}
+		end_loans(drives, drive, NULL);
 		/* What it said while there was no launcher. */
 		if (drive->lease && drive->worker)
 			xo_lending_lease(drive);

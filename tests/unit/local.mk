@@ -36,14 +36,14 @@ RING_TESTS = tests/unit/test_ring tests/unit/test_ring_restart tests/unit/test_r
 check_PROGRAMS += $(RING_TESTS)
 TESTS += $(RING_TESTS)
 ring_rig = tests/unit/ring_rig.c tests/unit/ring_rig.h
-tests_unit_test_ring_SOURCES = tests/unit/test_ring.c $(ring_rig)
+tests_unit_test_ring_SOURCES = tests/unit/test_ring.c tests/unit/ring_expect.h $(ring_rig)
 tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) $(RING_INC)
 tests_unit_test_ring_LDADD = backend/libring.la mmc/libmmc.la base/libbase.la $(UNIT_LIBS)
 
 tests_unit_test_ring_restart_SOURCES = tests/unit/test_ring_restart.c $(ring_rig)
 tests_unit_test_ring_restart_CPPFLAGS = $(tests_unit_test_ring_CPPFLAGS)
 tests_unit_test_ring_restart_LDADD = $(tests_unit_test_ring_LDADD)
-tests_unit_test_ring_direct_SOURCES = tests/unit/test_ring_direct.c $(ring_rig)
+tests_unit_test_ring_direct_SOURCES = tests/unit/test_ring_direct.c tests/unit/ring_expect.h $(ring_rig)
 tests_unit_test_ring_direct_CPPFLAGS = $(tests_unit_test_ring_CPPFLAGS)
 tests_unit_test_ring_direct_LDADD = $(tests_unit_test_ring_LDADD)
 

@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "ring_rig.h"
+#include "ring_expect.h"
 
 enum { TO_DEVICE = 1, FROM_DEVICE = 2, NO_DATA = 3 };
 
@@ -53,22 +53,6 @@ static struct vscsiif_request *put_action(struct rig *rig, uint16_t rqid, uint8_
 	return request;
 }
 
-static void expect(struct rig *rig, uint16_t rqid, int32_t rslt)
-{
-	struct vscsiif_response response;
-
-	assert_true(rig_response(rig, &response));
-	assert_int_equal(response.rqid, rqid);
-	assert_int_equal(response.rslt, rslt);
-}
-
-static void expect_none(struct rig *rig)
-{
-	struct vscsiif_response response;
-
-	assert_false(rig_response(rig, &response));
-}
-
 static struct rig *started(unsigned int pages)
 {
 	struct rig *rig = rig_new(pages);
@@ -88,9 +72,9 @@ static void test_commands(void **state)
 	put_tur(rig, 1);
 	rig_push(rig);
 	assert_int_equal(xo_ring_serve(&rig->ring), XO_RING_SERVED);
-	expect_none(rig);
+	rig_expect_none(rig);
 	rig_settle(rig);
-	expect(rig, 1, 0);
+	rig_expect(rig, 1, 0);
 	assert_int_equal(rig->world->copied, 0);
 	for (unsigned int i = 0; i < XO_ARRAY_SIZE(sizes); i++) {
 		uint64_t written = rig->world->drives[0].written;
@@ -101,7 +85,7 @@ static void test_commands(void **state)
 		rig_push(rig);
 		xo_ring_serve(&rig->ring);
 		rig_settle(rig);
-		expect(rig, 7, 0);
+		rig_expect(rig, 7, 0);
 		for (uint32_t j = 0; j < sizes[i]; j++)
 			assert_int_equal(buffer[j], rig_pattern(j));
 		assert_int_equal(buffer[sizes[i]], 0);
@@ -110,7 +94,7 @@ static void test_commands(void **state)
 		rig_push(rig);
 		xo_ring_serve(&rig->ring);
 		rig_settle(rig);
-		expect(rig, 8, 0);
+		rig_expect(rig, 8, 0);
 		assert_int_equal(rig->world->drives[0].written - written, sizes[i]);
 	}
 	assert_int_equal(xo_ring_in_flight(&rig->ring), 0);
@@ -142,7 +126,7 @@ static void test_lengths(void **state)
 	xo_ring_serve(&rig->ring);
 	assert_true(rig->world->queue[0].message.request.length <= 4096);
 	rig_settle(rig);
-	expect(rig, 2, 0);
+	rig_expect(rig, 2, 0);
 	assert_int_equal(rig->world->pages[3][0], 0);
 	rig_free(rig);
 }
@@ -381,7 +365,7 @@ static void test_malformed(void **state)
 			fail_msg("%s: rqid %u, rslt %#x", malformed[i].name, response.rqid,
 				 (unsigned int)response.rslt);
 		assert_int_equal(rig->world->pages[2 + 2][0], 0);
-		expect(rig, 41, 0);
+		rig_expect(rig, 41, 0);
 		rig_free(rig);
 	}
 }
@@ -448,7 +432,7 @@ static void test_random(void **state)
 	rig_push(rig);
 	xo_ring_serve(&rig->ring);
 	rig_settle(rig);
-	expect(rig, 77, 0);
+	rig_expect(rig, 77, 0);
 	rig_free(rig);
 }
 
@@ -468,7 +452,7 @@ static void test_wild_producer(void **state)
 		assert_int_equal(xo_ring_serve(&rig->ring), XO_RING_BROKEN);
 		assert_non_null(rig->ring.broken);
 		rig_settle(rig);
-		expect_none(rig);
+		rig_expect_none(rig);
 		rig_free(rig);
 	}
 }
@@ -496,16 +480,16 @@ static void test_abort_order(void **state)
 	reply.reply.tag = abort_request->tag;
 	xo_ring_message(&rig->ring, lun, &reply); /* a drive that answers in the wrong order */
 	xo_ring_publish(&rig->ring);
-	expect_none(rig);
+	rig_expect_none(rig);
 	reply.reply.slot = rig->world->queue[0].message.request.slot;
 	reply.reply.tag = rig->world->queue[0].message.request.tag;
 	reply.reply.transport = XO_TRANSPORT_ABORTED;
 	xo_ring_message(&rig->ring, lun, &reply);
 	xo_ring_publish(&rig->ring);
-	expect(rig, 5, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_ABORT));
-	expect(rig, 9, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect(rig, 5, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_ABORT));
+	rig_expect(rig, 9, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
 	rig_settle(rig);
-	expect(rig, 6, 0);
+	rig_expect(rig, 6, 0);
 	(void)drive;
 
 	/* One that is answered already, or never was, is a success. */
@@ -513,8 +497,8 @@ static void test_abort_order(void **state)
 	put_action(rig, 11, VSCSIIF_ACT_SCSI_ABORT, 999);
 	rig_push(rig);
 	xo_ring_serve(&rig->ring);
-	expect(rig, 10, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
-	expect(rig, 11, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect(rig, 10, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect(rig, 11, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
 	rig_free(rig);
 }
 
@@ -540,20 +524,20 @@ static void test_reset_order(void **state)
 		xo_ring_message(&rig->ring, &rig->ring.luns[0], &reply);
 	}
 	xo_ring_publish(&rig->ring);
-	expect(rig, 4, 0);
-	expect_none(rig);
+	rig_expect(rig, 4, 0);
+	rig_expect_none(rig);
 	reply.reply.slot = world->queue[0].message.request.slot;
 	reply.reply.tag = world->queue[0].message.request.tag;
 	reply.reply.transport = XO_TRANSPORT_RESET;
 	xo_ring_message(&rig->ring, &rig->ring.luns[0], &reply);
 	xo_ring_publish(&rig->ring);
-	expect(rig, 1, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_RESET));
-	expect(rig, 3, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
-	expect_none(rig);
+	rig_expect(rig, 1, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_RESET));
+	rig_expect(rig, 3, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect_none(rig);
 	rig_drives_take(rig);
 	assert_true(rig_drive_reply(rig, 1));
 	xo_ring_publish(&rig->ring);
-	expect(rig, 2, 0);
+	rig_expect(rig, 2, 0);
 	rig_free(rig);
 }
 
@@ -573,14 +557,14 @@ static void test_batches(void **state)
 	rig_settle(rig);
 	assert_int_equal(rig->world->notified - before, 1);
 	for (uint16_t i = 0; i < 16; i++)
-		expect(rig, i, 0);
+		rig_expect(rig, i, 0);
 	rig->world->shared.sring.rsp_event = rig->world->rsp_cons + 100;
 	put_tur(rig, 99);
 	rig_push(rig);
 	xo_ring_serve(&rig->ring);
 	rig_settle(rig);
 	assert_int_equal(rig->world->notified - before, 1);
-	expect(rig, 99, 0);
+	rig_expect(rig, 99, 0);
 	rig_free(rig);
 }
 
@@ -616,7 +600,7 @@ static void test_full_socket(void **state)
 	assert_int_equal(rig->world->drives[0].executed, 16);
 	assert_int_equal(rig->world->drives[0].repeated, 0);
 	for (uint16_t i = 0; i < 16; i++)
-		expect(rig, i, 0);
+		rig_expect(rig, i, 0);
 	rig_free(rig);
 }
 
@@ -632,14 +616,14 @@ static void test_lost_link(void **state)
 	xo_ring_serve(&rig->ring);
 	xo_ring_link_lost(&rig->ring, &rig->ring.luns[0], "test");
 	xo_ring_publish(&rig->ring);
-	expect(rig, 1, HOST_NO_CONNECT);
+	rig_expect(rig, 1, HOST_NO_CONNECT);
 	assert_int_equal(rig->world->lost, 1);
 	put_tur(rig, 3);
 	rig_push(rig);
 	xo_ring_serve(&rig->ring);
-	expect(rig, 3, HOST_NO_CONNECT);
+	rig_expect(rig, 3, HOST_NO_CONNECT);
 	rig_settle(rig);
-	expect(rig, 2, 0);
+	rig_expect(rig, 2, 0);
 	rig_free(rig);
 }
 
@@ -665,8 +649,8 @@ static void test_drive_restarts(void **state)
 	rig_settle(rig);
 	assert_int_equal(rig->world->drives[0].executed, 5);
 	for (uint16_t i = 0; i < 5; i++)
-		expect(rig, i, 0);
-	expect_none(rig);
+		rig_expect(rig, i, 0);
+	rig_expect_none(rig);
 	assert_int_equal(rig->ring.luns[0].max_transfer, 65536);
 	rig_free(rig);
 }
@@ -686,7 +670,7 @@ static void test_late_reply(void **state)
 	stale.reply.tag = rig->world->queue[0].message.request.tag;
 	rig_settle(rig);
 	for (uint16_t i = 0; i < 16; i++)
-		expect(rig, i, 0);
+		rig_expect(rig, i, 0);
 	for (uint16_t i = 16; i < 32; i++)
 		put_tur(rig, i);
 	rig_push(rig);
@@ -695,11 +679,11 @@ static void test_late_reply(void **state)
 	stale.reply.slot = 63; /* no entry of this ring */
 	xo_ring_message(&rig->ring, &rig->ring.luns[0], &stale);
 	xo_ring_publish(&rig->ring);
-	expect_none(rig);
+	rig_expect_none(rig);
 	rig_settle(rig);
 	for (uint16_t i = 16; i < 32; i++)
-		expect(rig, i, 0);
-	expect_none(rig);
+		rig_expect(rig, i, 0);
+	rig_expect_none(rig);
 	rig_free(rig);
 }
 
@@ -719,7 +703,7 @@ static void test_wrap(void **state)
 			xo_ring_serve(&rig->ring);
 			rig_settle(rig);
 			for (uint16_t i = 0; i < pages[p] * 16; i++)
-				expect(rig, i, 0);
+				rig_expect(rig, i, 0);
 		}
 		assert_int_equal(rig->world->drives[0].executed, 50 * pages[p] * 16);
 		rig_free(rig);

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "mmc/cdb.h"
-#include "ring_rig.h"
+#include "ring_expect.h"
 
 enum { TO_DEVICE = 1, FROM_DEVICE = 2, NO_DATA = 3 };
 
@@ -85,29 +85,13 @@ static void drive_does(struct rig *rig, uint8_t status)
 	xo_ring_publish(&rig->ring);
 }
 
-static void expect(struct rig *rig, uint16_t rqid, int32_t rslt)
-{
-	struct vscsiif_response response;
-
-	assert_true(rig_response(rig, &response));
-	assert_int_equal(response.rqid, rqid);
-	assert_int_equal(response.rslt, rslt);
-}
-
-static void expect_none(struct rig *rig)
-{
-	struct vscsiif_response response;
-
-	assert_false(rig_response(rig, &response));
-}
-
 /* The drive's process has been told of the write session: by a first WRITE. */
 static void begin_writing(struct rig *rig)
 {
 	put(rig, 100, XO_OP_WRITE_10, BYTES);
 	assert_null(next(rig));
 	rig_settle(rig);
-	expect(rig, 100, 0);
+	rig_expect(rig, 100, 0);
 }
 
 static void test_goes_directly(void **state)
@@ -119,11 +103,11 @@ static void test_goes_directly(void **state)
 	put(rig, 1, XO_OP_TEST_UNIT_READY, 0);
 	put(rig, 2, XO_OP_READ_10, BYTES);
 	assert_int_equal(rig->world->queued, 0);
-	expect_none(rig);
+	rig_expect_none(rig);
 	drive_does(rig, 0);
-	expect(rig, 1, 0);
+	rig_expect(rig, 1, 0);
 	drive_does(rig, 0);
-	expect(rig, 2, 0);
+	rig_expect(rig, 2, 0);
 	for (uint32_t i = 0; i < BYTES; i++)
 		assert_int_equal(rig->world->pages[2][i], rig_pattern(i));
 	put(rig, 3, XO_OP_READ_10, BYTES);
@@ -148,27 +132,27 @@ static void test_order(void **state)
 	put(rig, 3, XO_OP_TEST_UNIT_READY, 0);
 	assert_int_equal(rig->world->queued, 0);
 	drive_does(rig, 0);
-	expect(rig, 1, 0);
+	rig_expect(rig, 1, 0);
 	/* The second is with the drive's process now; what goes directly waits for its answer. */
 	assert_null(next(rig));
 	assert_int_equal(rig->world->queued, 1);
 	put(rig, 4, XO_OP_READ_10, BYTES);
 	assert_null(next(rig));
 	rig_settle(rig);
-	expect(rig, 2, 0);
-	expect_none(rig);
+	rig_expect(rig, 2, 0);
+	rig_expect_none(rig);
 	for (uint16_t i = 3; i <= 4; i++) {
 		drive_does(rig, 0);
-		expect(rig, i, 0);
+		rig_expect(rig, i, 0);
 	}
 	put(rig, 5, XO_OP_READ_10, BYTES);
 	drive_does(rig, 0);
-	expect(rig, 5, 0);
+	rig_expect(rig, 5, 0);
 	/* More than the drive takes at once. */
 	put(rig, 6, XO_OP_READ_10, LIMIT + 2048);
 	assert_null(next(rig));
 	rig_settle(rig);
-	expect(rig, 6, 0);
+	rig_expect(rig, 6, 0);
 	rig_free(rig);
 }
 
@@ -183,35 +167,35 @@ static void test_writes_are_noted_first(void **state)
 	put(rig, 3, XO_OP_WRITE_10, BYTES);
 	for (uint16_t i = 1; i <= 3; i++) {
 		drive_does(rig, 0);
-		expect(rig, i, 0);
+		rig_expect(rig, i, 0);
 	}
 	/* It may have ended the session. */
 	put(rig, 4, XO_OP_SYNCHRONIZE_CACHE, 0);
 	rig_settle(rig);
-	expect(rig, 4, 0);
+	rig_expect(rig, 4, 0);
 	begin_writing(rig);
 	put(rig, 5, XO_OP_WRITE_10, BYTES);
 	drive_does(rig, 0);
-	expect(rig, 5, 0);
+	rig_expect(rig, 5, 0);
 	/* Nor does one whose answer comes when the end of its session is on its way already. */
 	put(rig, 8, XO_OP_SYNCHRONIZE_CACHE, 0);
 	rig_settle(rig);
-	expect(rig, 8, 0);
+	rig_expect(rig, 8, 0);
 	put(rig, 9, XO_OP_WRITE_10, BYTES);
 	put(rig, 10, XO_OP_SYNCHRONIZE_CACHE, 0);
 	assert_int_equal(rig->world->queued, 2);
 	rig_settle(rig);
-	expect(rig, 9, 0);
-	expect(rig, 10, 0);
+	rig_expect(rig, 9, 0);
+	rig_expect(rig, 10, 0);
 	begin_writing(rig);
 	/* One that fails begins nothing. */
 	put(rig, 6, XO_OP_SYNCHRONIZE_CACHE, 0);
 	rig_settle(rig);
-	expect(rig, 6, 0);
+	rig_expect(rig, 6, 0);
 	rig->world->drives[0].status = 2;
 	put(rig, 7, XO_OP_WRITE_10, BYTES);
 	rig_settle(rig);
-	expect(rig, 7, 2);
+	rig_expect(rig, 7, 2);
 	rig->world->drives[0].status = 0;
 	begin_writing(rig);
 	rig_free(rig);
@@ -236,7 +220,7 @@ static void test_refused(void **state)
 		assert_int_equal(rig->world->queued, 3);
 		rig_settle(rig);
 		for (uint16_t n = 1; n <= 3; n++)
-			expect(rig, n, 0);
+			rig_expect(rig, n, 0);
 		assert_int_equal(rig->world->drives[0].executed, 3);
 		rig_free(rig);
 	}
@@ -252,7 +236,7 @@ static void test_busy(void **state)
 	put(rig, 1, XO_OP_READ_10, BYTES);
 	xo_ring_direct_done(&rig->ring, lun, next(rig), -EBUSY);
 	xo_ring_publish(&rig->ring);
-	expect(rig, 1, XO_RING_RSLT_HOST(XO_TRANSPORT_BUSY));
+	rig_expect(rig, 1, XO_RING_RSLT_HOST(XO_TRANSPORT_BUSY));
 	assert_true(lun->lent);
 	rig_free(rig);
 }
@@ -268,11 +252,11 @@ static void test_recall(void **state)
 	assert_true(lun->lent);
 	put(rig, 2, XO_OP_READ_10, BYTES);
 	drive_does(rig, 0);
-	expect(rig, 1, 0);
+	rig_expect(rig, 1, 0);
 	assert_false(lun->lent);
 	assert_null(next(rig));
 	rig_settle(rig);
-	expect(rig, 2, 0);
+	rig_expect(rig, 2, 0);
 	xo_ring_lend(lun, open("/dev/null", O_RDWR | O_CLOEXEC), LIMIT);
 	xo_ring_recall(lun);
 	assert_false(lun->lent);
@@ -293,10 +277,10 @@ static void test_abort(void **state)
 	request->ref_rqid = 1;
 	rig_push(rig);
 	xo_ring_serve(&rig->ring);
-	expect_none(rig);
+	rig_expect_none(rig);
 	drive_does(rig, 0);
-	expect(rig, 1, 0);
-	expect(rig, 2, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect(rig, 1, 0);
+	rig_expect(rig, 2, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
 	rig_free(rig);
 }
 
@@ -322,23 +306,23 @@ static void test_waiting_are_aborted(void **state)
 	put(rig, 3, XO_OP_WRITE_10, BYTES);
 	put(rig, 4, XO_OP_READ_10, BYTES);
 	task(rig, 5, VSCSIIF_ACT_SCSI_ABORT, 3);
-	expect(rig, 3, XO_RING_RSLT_HOST(XO_TRANSPORT_ABORTED));
-	expect(rig, 5, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
-	expect_none(rig);
+	rig_expect(rig, 3, XO_RING_RSLT_HOST(XO_TRANSPORT_ABORTED));
+	rig_expect(rig, 5, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect_none(rig);
 	task(rig, 6, VSCSIIF_ACT_SCSI_RESET, 0);
-	expect(rig, 2, XO_RING_RSLT_HOST(XO_TRANSPORT_RESET));
-	expect(rig, 4, XO_RING_RSLT_HOST(XO_TRANSPORT_RESET));
+	rig_expect(rig, 2, XO_RING_RSLT_HOST(XO_TRANSPORT_RESET));
+	rig_expect(rig, 4, XO_RING_RSLT_HOST(XO_TRANSPORT_RESET));
 	put(rig, 7, XO_OP_READ_10, BYTES);
-	expect_none(rig);
+	rig_expect_none(rig);
 	assert_int_equal(rig->world->queued, 0);
 	drive_does(rig, 0);
-	expect(rig, 1, 0);
+	rig_expect(rig, 1, 0);
 	assert_int_equal(rig->world->queued, 1); /* the RESET */
 	assert_null(next(rig));
 	rig_settle(rig);
-	expect(rig, 6, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect(rig, 6, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
 	drive_does(rig, 0);
-	expect(rig, 7, 0);
+	rig_expect(rig, 7, 0);
 	assert_int_equal(rig->world->drives[0].executed, 0);
 	rig_free(rig);
 }
@@ -355,10 +339,10 @@ static void test_abort_by_link(void **state)
 	task(rig, 3, VSCSIIF_ACT_SCSI_ABORT, 1);
 	assert_int_equal(rig->world->queued, 2);
 	rig_settle(rig);
-	expect(rig, 1, 0);
-	expect(rig, 3, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
+	rig_expect(rig, 1, 0);
+	rig_expect(rig, 3, XEN_VSCSIIF_RSLT_RESET_SUCCESS);
 	drive_does(rig, 0);
-	expect(rig, 2, 0);
+	rig_expect(rig, 2, 0);
 	rig_free(rig);
 }
 
@@ -373,7 +357,7 @@ static void test_link_lost(void **state)
 	xo_ring_link_lost(&rig->ring, &rig->ring.luns[0], "test");
 	xo_ring_publish(&rig->ring);
 	for (uint16_t i = 1; i <= 2; i++)
-		expect(rig, i, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_NO_CONNECT));
+		rig_expect(rig, i, XO_RING_RSLT_HOST(XEN_VSCSIIF_RSLT_HOST_NO_CONNECT));
 	rig_free(rig);
 }
 
@@ -389,12 +373,12 @@ static void test_successor(void **state)
 	carry_out(rig, next(rig), 0);
 	assert_int_equal(rig_start(rig), 0);
 	assert_false(rig->ring.luns[0].lent);
-	expect(rig, 1, 0);
+	rig_expect(rig, 1, 0);
 	for (uint32_t i = 0; i < BYTES; i++)
 		assert_int_equal(rig->world->pages[2][i], rig_pattern(i));
 	rig_settle(rig);
-	expect(rig, 2, 0);
-	expect(rig, 3, 0);
+	rig_expect(rig, 2, 0);
+	rig_expect(rig, 3, 0);
 	assert_int_equal(rig->world->drives[0].executed, 2);
 	rig_free(rig);
 }

@@ -18,6 +18,9 @@
 /* No command lasts 49 days. */
 #define XO_SGIO_POISON 0xffffffffu
 
+/* The longest time that a guest may ask for, in seconds. */
+#define XO_SGIO_TIMEOUT_MAX_S 21600u
+
 struct xo_sgio {
 	sg_io_hdr_t hdr;
 	uint8_t sense[XO_SENSE_MAX];
