@@ -146,6 +146,7 @@ struct xo_ring_lun *xo_ring_add_lun(struct xo_ring *ring, uint16_t channel, uint
 		.link = *link,
 		.used = true,
 	};
+	ring->luns_end = XO_MAX(ring->luns_end, (unsigned int)(place - ring->luns) + 1);
 	return place;
 }
 

@@ -33,8 +33,8 @@ struct xo_ring_lun {
 	/* ring_direct.c */
 	bool lent; /* `device` is the drive's descriptor */
 	bool recalled; /* no new command goes by it, and it is closed when none does */
-	bool write_noted; /* the drive's process knows of the write session */
-	uint64_t cold_tag; /* of the last command by the link that may have ended one */
+	bool write_noted; /* while lent: the drive's process knows of the write session */
+	uint64_t cold_tag; /* while lent: of the last command by the link that may have ended one */
 	int device;
 	uint32_t lent_max; /* bytes that it takes in one command */
 	uint64_t direct; /* entries that go by it, in the order of tags */
@@ -60,6 +60,7 @@ struct xo_ring {
 	struct xo_ring_ledger *ledger;
 	struct vscsiif_back_ring back; /* its indices are the ledger's */
 	struct xo_ring_lun luns[XO_RING_LUNS_MAX];
+	unsigned int luns_end; /* places from there on were never used */
 	const struct xo_ring_ops *ops;
 	void *priv;
 	uint16_t domid; /* the guest */
@@ -131,7 +132,7 @@ void xo_ring_publish(struct xo_ring *ring);
 /* ---- a drive that is lent to a unit (ring_direct.c) ---- */
 
 /* Takes over the descriptor. */
-void xo_ring_lend(struct xo_ring_lun *lun, int fd, uint32_t max_transfer);
+void xo_ring_lend(struct xo_ring *ring, struct xo_ring_lun *lun, int fd, uint32_t max_transfer);
 /* No command goes by it any more; it is closed when the last has ended. */
 void xo_ring_recall(struct xo_ring_lun *lun);
 /* The next command to run; NULL: none. The unit stays until it is done. */

@@ -164,7 +164,7 @@ static void lend(struct xo_ring_worker *worker, const json_t *arguments, json_t 
 		fail(id, "InvalidParameter", "lun, max-transfer and a descriptor");
 		return;
 	}
-	xo_ring_lend(lun, fds[0], max_transfer);
+	xo_ring_lend(&worker->ring, lun, fds[0], max_transfer);
 	fds[0] = -1;
 	xo_control_return(XO_FD_CONTROL, id, json_object());
 }
@@ -267,7 +267,7 @@ static void settle_removal(struct xo_ring_worker *worker, struct xo_worker_lun *
 
 void xo_ring_control_settle(struct xo_ring_worker *worker)
 {
-	for (unsigned int i = 0; i < XO_RING_LUNS_MAX; i++)
+	for (unsigned int i = 0; i < worker->ring.luns_end; i++)
 		settle_removal(worker, &worker->luns[i]);
 	if (worker->disconnecting &&
 	    (worker->forced || worker->ring.broken || !xo_ring_in_flight(&worker->ring)))

@@ -42,7 +42,7 @@ bool xo_ring_goes_directly(const struct xo_ring_lun *lun, const struct xo_ring_e
 
 void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *entry)
 {
-	if (entry->kind == XO_LINK_ABORT ||
+	if (!lun->lent || entry->kind == XO_LINK_ABORT ||
 	    (entry->kind == XO_LINK_COMMAND && opcode_of(entry)->direct))
 		return;
 	lun->write_noted = false;
@@ -51,7 +51,7 @@ void xo_ring_went_by_link(struct xo_ring_lun *lun, const struct xo_ring_entry *e
 
 void xo_ring_link_replied(struct xo_ring_lun *lun, const struct xo_ring_entry *entry, bool good)
 {
-	if (entry->kind == XO_LINK_COMMAND && is_write(entry))
+	if (lun->lent && entry->kind == XO_LINK_COMMAND && is_write(entry))
 		lun->write_noted = good && entry->tag > lun->cold_tag;
 }
 
@@ -64,7 +64,7 @@ static void give_back(struct xo_ring_lun *lun)
 	lun->write_noted = false;
 }
 
-void xo_ring_lend(struct xo_ring_lun *lun, int fd, uint32_t max_transfer)
+void xo_ring_lend(struct xo_ring *ring, struct xo_ring_lun *lun, int fd, uint32_t max_transfer)
 {
 	size_t size = (size_t)lun->link.slots * lun->link.slot_size;
 
@@ -80,6 +80,8 @@ void xo_ring_lend(struct xo_ring_lun *lun, int fd, uint32_t max_transfer)
 		xo_debug("arena of link %u: not pre-faulted: %m", lun->number);
 	lun->device = fd;
 	lun->lent = true;
+	/* What it was given until now was not looked at. */
+	lun->cold_tag = ring->ledger->next_tag - 1;
 	lun->lent_max = max_transfer;
 }
 
@@ -94,7 +96,7 @@ struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_l
 {
 	struct xo_ring_entry *first = NULL;
 
-	for (unsigned int i = 0; i < XO_RING_LUNS_MAX; i++) {
+	for (unsigned int i = 0; i < ring->luns_end; i++) {
 		struct xo_ring_entry *entry =
 			ring->luns[i].used ? xo_ring_first(ring, ring->luns[i].direct) : NULL;
 

@@ -280,7 +280,7 @@ static json_t *named(const struct xo_unit *unit)
 	return json_pack("{s:s}", "lun", text);
 }
 
-void xo_ring_lend(struct xo_unit *unit)
+void xo_ring_lend_unit(struct xo_unit *unit)
 {
 	struct xo_worker *worker = unit->device->worker;
 	bool offered = unit->attachment && xo_lending_offered(unit->attachment);
@@ -314,7 +314,7 @@ static void unit_added(void *priv, const json_t *data, const char *error_class, 
 		return; /* the worker died and its successor got the unit in its command line */
 	if (data) {
 		unit->facts.ring = XO_UNIT_IN;
-		xo_ring_lend(unit);
+		xo_ring_lend_unit(unit);
 	} else if (strcmp(error_class, XO_WORKER_DIED) != 0) {
 		unit->facts.ring = XO_UNIT_OUT;
 		if (unit->attachment)
@@ -409,7 +409,7 @@ static void lend_all(struct xo_device *device)
 {
 	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
 		if (device->units[i].present)
-			xo_ring_lend(&device->units[i]);
+			xo_ring_lend_unit(&device->units[i]);
 }
 
 /* The unit that a ring worker's event is about; NULL: it is none (any more). */

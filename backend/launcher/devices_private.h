@@ -50,7 +50,7 @@ void xo_ring_stop(struct xo_device *device);
 int xo_ring_add_unit(struct xo_unit *unit);
 int xo_ring_remove_unit(struct xo_unit *unit);
 /* Lends the unit's drive to the ring, or asks for it, if that is to be changed and can be now. */
-void xo_ring_lend(struct xo_unit *unit);
+void xo_ring_lend_unit(struct xo_unit *unit);
 
 /* A unit's drive, for xo_attachment_new. */
 void xo_unit_attached(void *priv, enum xo_attachment_event event, const char *message);

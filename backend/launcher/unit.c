@@ -242,7 +242,7 @@ void xo_unit_attached(void *priv, enum xo_attachment_event event, const char *me
 		unit->facts.used = false;
 		break;
 	case XO_ATTACHMENT_OFFER:
-		xo_ring_lend(unit);
+		xo_ring_lend_unit(unit);
 		return;
 	}
 	xo_device_touch(unit->device);

@@ -21,13 +21,18 @@ enum { TO_DEVICE = 1, FROM_DEVICE = 2, NO_DATA = 3 };
 #define BYTES 4096u
 #define LIMIT 65536u
 
+static void lend(struct rig *rig)
+{
+	xo_ring_lend(&rig->ring, &rig->ring.luns[0], open("/dev/null", O_RDWR | O_CLOEXEC), LIMIT);
+}
+
 static struct rig *lent(void)
 {
 	struct rig *rig = rig_new(1);
 
 	assert_int_equal(rig_start(rig), 0);
 	rig_settle(rig);
-	xo_ring_lend(&rig->ring.luns[0], open("/dev/null", O_RDWR | O_CLOEXEC), LIMIT);
+	lend(rig);
 	return rig;
 }
 
@@ -201,6 +206,28 @@ static void test_writes_are_noted_first(void **state)
 	rig_free(rig);
 }
 
+/* Nor does a WRITE of before the loan: the end of its session may have been on its way already. */
+static void test_writes_before_the_loan(void **state)
+{
+	struct rig *rig = rig_new(1);
+
+	(void)state;
+	assert_int_equal(rig_start(rig), 0);
+	rig_settle(rig);
+	put(rig, 1, XO_OP_WRITE_10, BYTES);
+	put(rig, 2, XO_OP_SYNCHRONIZE_CACHE, 0);
+	assert_int_equal(rig->world->queued, 2);
+	lend(rig);
+	rig_settle(rig);
+	rig_expect(rig, 1, 0);
+	rig_expect(rig, 2, 0);
+	begin_writing(rig);
+	put(rig, 3, XO_OP_WRITE_10, BYTES);
+	drive_does(rig, 0);
+	rig_expect(rig, 3, 0);
+	rig_free(rig);
+}
+
 /* A drive that is gone, or a descriptor that is refused: the drive's process is asked, in the guest's order. */
 static void test_refused(void **state)
 {
@@ -257,7 +284,7 @@ static void test_recall(void **state)
 	assert_null(next(rig));
 	rig_settle(rig);
 	rig_expect(rig, 2, 0);
-	xo_ring_lend(lun, open("/dev/null", O_RDWR | O_CLOEXEC), LIMIT);
+	lend(rig);
 	xo_ring_recall(lun);
 	assert_false(lun->lent);
 	rig_free(rig);
@@ -389,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_goes_directly),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_writes_are_noted_first),
+		cmocka_unit_test(test_writes_before_the_loan),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_recall),
