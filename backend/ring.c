@@ -364,7 +364,13 @@ static int waiting(struct xo_ring *ring)
 	return -EPROTO;
 }
 
-enum xo_ring_work xo_ring_serve(struct xo_ring *ring)
+bool xo_ring_asked(const struct xo_ring *ring)
+{
+	return !ring->stopped && !ring->broken &&
+	       shared_index(&ring->back.sring->req_prod) != ring->back.req_cons;
+}
+
+static enum xo_ring_work turn(struct xo_ring *ring, bool on)
 {
 	/* Enough for a full ring; then others have their turn, however fast the guest refills it. */
 	unsigned int budget = ring->back.nr_ents;
@@ -373,6 +379,8 @@ enum xo_ring_work xo_ring_serve(struct xo_ring *ring)
 
 	while (!ring->stopped && !ring->broken) {
 		count = waiting(ring);
+		if (!count && on && xo_ring_direct_waits(ring))
+			return XO_RING_UNASKED;
 		if (count <= 0) {
 			/* Asks for an event, then looks again (RING_FINAL_CHECK_FOR_REQUESTS). */
 			ring->back.sring->req_event = ring->back.req_cons + 1;
@@ -390,6 +398,16 @@ enum xo_ring_work xo_ring_serve(struct xo_ring *ring)
 	if (count > 0 && !ring->stopped)
 		return XO_RING_MORE;
 	return taken ? XO_RING_SERVED : XO_RING_IDLE;
+}
+
+enum xo_ring_work xo_ring_serve(struct xo_ring *ring)
+{
+	return turn(ring, false);
+}
+
+enum xo_ring_work xo_ring_serve_on(struct xo_ring *ring)
+{
+	return turn(ring, true);
 }
 
 void xo_ring_reply_to(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,

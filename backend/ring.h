@@ -74,6 +74,7 @@ struct xo_ring {
 /* What xo_ring_serve found. */
 enum xo_ring_work {
 	XO_RING_IDLE, /* nothing new: the event was spurious */
+	XO_RING_UNASKED, /* commands for a lent drive wait: the host serves again when they are done */
 	XO_RING_SERVED,
 	XO_RING_MORE, /* there is more; come back after other events had their turn */
 	XO_RING_BROKEN, /* ring->broken says why */
@@ -113,8 +114,15 @@ void xo_ring_drop_lun(struct xo_ring_lun *lun);
  */
 void xo_ring_recover(struct xo_ring *ring);
 
-/* Takes requests and sends them on; publishes what was answered at once. */
+/*
+ * Takes requests and sends them on; publishes what was answered at once. An event was asked for
+ * when it returns IDLE or SERVED.
+ */
 enum xo_ring_work xo_ring_serve(struct xo_ring *ring);
+/* As well, but asks for no event while commands wait for a lent drive: UNASKED then. */
+enum xo_ring_work xo_ring_serve_on(struct xo_ring *ring);
+/* Whether there are requests to be taken. Writes nothing. */
+bool xo_ring_asked(const struct xo_ring *ring);
 
 /* A message came by a unit's link (checked by xo_link_validate). Publishes nothing yet. */
 void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,
@@ -137,6 +145,7 @@ void xo_ring_lend(struct xo_ring *ring, struct xo_ring_lun *lun, int fd, uint32_
 void xo_ring_recall(struct xo_ring_lun *lun);
 /* The next command to run; NULL: none. The unit stays until it is done. */
 struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_lun **lun);
+bool xo_ring_direct_waits(const struct xo_ring *ring);
 /* Runs it, by any thread: touches the entry's `io` and the slot only. What xo_sgio_run() returns. */
 int xo_ring_direct_run(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry);
 /* It has run, with that result. Publishes nothing yet. */

@@ -92,6 +92,14 @@ void xo_ring_recall(struct xo_ring_lun *lun)
 		give_back(lun);
 }
 
+bool xo_ring_direct_waits(const struct xo_ring *ring)
+{
+	for (unsigned int i = 0; i < ring->luns_end; i++)
+		if (ring->luns[i].direct)
+			return true;
+	return false;
+}
+
 struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_lun **lun)
 {
 	struct xo_ring_entry *first = NULL;

@@ -181,6 +181,14 @@ void xo_worker_drop_lun(struct xo_ring_worker *worker, struct xo_ring_lun *lun)
 	*own = (struct xo_worker_lun){ 0 };
 }
 
+/* Unread, it wakes the loop again. */
+static void read_event(struct xo_ring_worker *worker)
+{
+	if (worker->unread && xenevtchn_pending(worker->evtchn) >= 0)
+		worker->ring.ledger->events++;
+	worker->unread = false;
+}
+
 static void unmask(struct xo_ring_worker *worker)
 {
 	if (xenevtchn_unmask(worker->evtchn, worker->port) < 0)
@@ -198,15 +206,27 @@ static uint64_t storm_delay(unsigned int spurious)
 	return excess > 7 ? SPURIOUS_DELAY_MAX_NS : SPURIOUS_DELAY_NS << (excess - 1);
 }
 
-/* Serves the ring, and unmasks the event only when that is done (late EOI). */
-static void serve(struct xo_ring_worker *worker)
+/*
+ * Serves the ring, and unmasks the event only when that is done (late EOI). A command for a lent
+ * drive comes first, and what the guest would wait for in vain is done when it has its answer. If
+ * that lasts, another thread has the loop, finds the event unread, and does not wait for the drive.
+ */
+static void serve(struct xo_ring_worker *worker, bool event)
 {
-	enum xo_ring_work work = xo_ring_serve(&worker->ring);
+	enum xo_ring_work work = worker->unread && !worker->runner.active
+					 ? xo_ring_serve_on(&worker->ring)
+					 : xo_ring_serve(&worker->ring);
 
 	tell_if_broken(worker);
 	if (work == XO_RING_BROKEN)
 		return;
-	worker->spurious = work == XO_RING_IDLE ? worker->spurious + 1 : 0;
+	if (work != XO_RING_IDLE)
+		worker->spurious = 0;
+	else if (event)
+		worker->spurious++;
+	if (work == XO_RING_UNASKED)
+		return;
+	read_event(worker);
 	if (work == XO_RING_MORE)
 		xo_loop_arm(worker->loop, &worker->more_timer, 0);
 	else if (storm_delay(worker->spurious))
@@ -221,15 +241,13 @@ static void event_ready(struct xo_watch *watch, uint32_t events)
 	struct xo_ring_worker *worker = watch->priv;
 
 	(void)events;
-	if (xenevtchn_pending(worker->evtchn) < 0)
-		return;
-	worker->ring.ledger->events++;
-	serve(worker);
+	worker->unread = true;
+	serve(worker, true);
 }
 
 static void more_expired(struct xo_timer *timer)
 {
-	serve(timer->priv);
+	serve(timer->priv, false);
 }
 
 static void unmask_expired(struct xo_timer *timer)
@@ -343,6 +361,8 @@ static void finish_direct(void *priv, void *what)
 
 	xo_ring_direct_done(&worker->ring, job->lun, job->entry, job->result);
 	xo_ring_publish(&worker->ring);
+	if (worker->unread && !xo_ring_direct_waits(&worker->ring))
+		serve(worker, false);
 	xo_ring_control_settle(worker);
 }
 
@@ -440,7 +460,7 @@ static int begin(struct xo_ring_worker *worker, const char **what)
 	xo_ring_recover(&worker->ring);
 	xo_control_event(XO_FD_CONTROL, "ready", json_object());
 	/* What was put into the ring before we listened rings no bell. */
-	serve(worker);
+	serve(worker, false);
 	return 0;
 }
 

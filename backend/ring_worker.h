@@ -80,6 +80,7 @@ struct xo_ring_worker {
 	struct xo_timer sweep_timer; /* persistent grants that are not used any more */
 	struct xo_timer more_timer; /* the ring had more than one turn's worth */
 	unsigned int spurious; /* events in a row that brought nothing */
+	bool unread; /* the event is masked, and still to be read */
 	bool sandboxed;
 	bool broken_told;
 	bool disconnecting, forced;

@@ -36,7 +36,7 @@ static struct rig *lent(void)
 	return rig;
 }
 
-static void put(struct rig *rig, uint16_t rqid, uint8_t opcode, uint32_t bytes)
+static void put_in(struct rig *rig, uint16_t rqid, uint8_t opcode, uint32_t bytes)
 {
 	uint8_t cdb[12] = { opcode };
 	bool write = opcode == XO_OP_WRITE_10;
@@ -52,6 +52,11 @@ static void put(struct rig *rig, uint16_t rqid, uint8_t opcode, uint32_t bytes)
 			    : FROM_DEVICE,
 		    2, bytes);
 	rig_push(rig);
+}
+
+static void put(struct rig *rig, uint16_t rqid, uint8_t opcode, uint32_t bytes)
+{
+	put_in(rig, rqid, opcode, bytes);
 	assert_int_equal(xo_ring_serve(&rig->ring), XO_RING_SERVED);
 }
 
@@ -225,6 +230,50 @@ static void test_writes_before_the_loan(void **state)
 	put(rig, 3, XO_OP_WRITE_10, BYTES);
 	drive_does(rig, 0);
 	rig_expect(rig, 3, 0);
+	rig_free(rig);
+}
+
+/* Whether the guest is to ring the bell for its next request. */
+static bool event_wanted(const struct rig *rig)
+{
+	return rig->world->shared.sring.req_event == rig->ring.back.req_cons + 1;
+}
+
+static void test_no_event_while_commands_wait(void **state)
+{
+	struct rig *rig = lent();
+
+	(void)state;
+	put_in(rig, 1, XO_OP_TEST_UNIT_READY, 0);
+	assert_true(xo_ring_asked(&rig->ring));
+	assert_int_equal(xo_ring_serve_on(&rig->ring), XO_RING_UNASKED);
+	assert_false(xo_ring_asked(&rig->ring));
+	assert_false(event_wanted(rig));
+	put_in(rig, 2, XO_OP_READ_10, BYTES);
+	assert_int_equal(xo_ring_serve_on(&rig->ring), XO_RING_UNASKED);
+	drive_does(rig, 0);
+	rig_expect(rig, 1, 0);
+	assert_int_equal(xo_ring_serve_on(&rig->ring), XO_RING_UNASKED);
+	drive_does(rig, 0);
+	rig_expect(rig, 2, 0);
+	assert_false(event_wanted(rig));
+	assert_int_equal(xo_ring_serve_on(&rig->ring), XO_RING_IDLE);
+	assert_true(event_wanted(rig));
+	/* Nor does one that goes by the drive's process keep it from being asked for. */
+	put_in(rig, 3, XO_OP_SYNCHRONIZE_CACHE, 0);
+	assert_int_equal(xo_ring_serve_on(&rig->ring), XO_RING_SERVED);
+	assert_true(event_wanted(rig));
+	rig_settle(rig);
+	rig_expect(rig, 3, 0);
+	/* While another thread is in the drive the host asks at once. */
+	put(rig, 4, XO_OP_READ_10, BYTES);
+	assert_non_null(next(rig));
+	assert_true(event_wanted(rig));
+	drive_does(rig, 0);
+	rig_expect(rig, 4, 0);
+	rig->ring.stopped = true;
+	put_in(rig, 5, XO_OP_READ_10, BYTES);
+	assert_false(xo_ring_asked(&rig->ring));
 	rig_free(rig);
 }
 
@@ -417,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_writes_are_noted_first),
 		cmocka_unit_test(test_writes_before_the_loan),
+		cmocka_unit_test(test_no_event_while_commands_wait),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_recall),

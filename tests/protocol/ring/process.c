@@ -611,6 +611,53 @@ static void test_lent_killed(void **state)
 	}
 }
 
+static uint64_t cpu_ns(pid_t pid)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &used), 0);
+	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
+/* Whether the process does nothing any more: at some time, however slow the machine, it uses no processor for a while. */
+static bool comes_to_rest(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+
+	for (unsigned int i = 0; i < 100; i++) {
+		uint64_t before = cpu_ns(pid);
+
+		nanosleep(&pause, NULL);
+		if (cpu_ns(pid) - before < 10000000)
+			return true;
+	}
+	return false;
+}
+
+/* Beside a command in the drive that outlasts this test, the other unit is there. */
+static void test_lent_drive_takes_its_time(void **state)
+{
+	struct fake_device *device;
+	struct stage *stage = lent(&device, "");
+
+	(void)state;
+	device->delay_ms[0x28] = 3600000;
+	put_rw(stage, 1, false, 1, 4096);
+	stage_push(stage);
+	while (!__atomic_load_n(&device->running, __ATOMIC_SEQ_CST))
+		sched_yield();
+	for (uint16_t i = 2; i < 12; i++) {
+		put_tur(stage, i, 1);
+		stage_push(stage);
+		expect(stage, i, 0);
+	}
+	assert_true(comes_to_rest(stage->pid));
+	assert_true(stage_execute(stage, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0));
+	lent_end(stage, device);
+}
+
 /* With a command in the drive that outlasts this test, the guest is let go all the same. */
 static void test_lent_disconnect_by_force(void **state)
 {
@@ -648,6 +695,7 @@ int main(void)
 		cmocka_unit_test(test_persistent_grants),
 		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_lent_killed),
+		cmocka_unit_test(test_lent_drive_takes_its_time),
 		cmocka_unit_test(test_lent_disconnect_by_force),
 	};
 
