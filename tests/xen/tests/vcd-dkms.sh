@@ -3,6 +3,7 @@
 # shows: xen-cdfront by DKMS: built in the guest from its package, loaded by udev for the device, a burn; removed
 # guest: dkms
 # time: 1500
+# when: full
 
 [ -z "${XO_HERE-}" ] || skip "the guest with DKMS is the testbed's own"
 xenoptic_start
