@@ -364,10 +364,17 @@ static int waiting(struct xo_ring *ring)
 	return -EPROTO;
 }
 
-bool xo_ring_asked(const struct xo_ring *ring)
+/* Asks for an event, then looks again (RING_FINAL_CHECK_FOR_REQUESTS). */
+static int ask(struct xo_ring *ring)
 {
-	return !ring->stopped && !ring->broken &&
-	       shared_index(&ring->back.sring->req_prod) != ring->back.req_cons;
+	ring->back.sring->req_event = ring->back.req_cons + 1;
+	xen_mb();
+	return waiting(ring);
+}
+
+bool xo_ring_ask(struct xo_ring *ring)
+{
+	return ring->stopped || (!ring->broken && !ask(ring));
 }
 
 static enum xo_ring_work turn(struct xo_ring *ring, bool on)
@@ -381,12 +388,8 @@ static enum xo_ring_work turn(struct xo_ring *ring, bool on)
 		count = waiting(ring);
 		if (!count && on && xo_ring_direct_waits(ring))
 			return XO_RING_UNASKED;
-		if (count <= 0) {
-			/* Asks for an event, then looks again (RING_FINAL_CHECK_FOR_REQUESTS). */
-			ring->back.sring->req_event = ring->back.req_cons + 1;
-			xen_mb();
-			count = waiting(ring);
-		}
+		if (count <= 0)
+			count = ask(ring);
 		if (count <= 0 || taken >= budget)
 			break;
 		for (; count > 0 && taken < budget; count--, taken++)

@@ -73,7 +73,7 @@ struct xo_ring {
 
 /* What xo_ring_serve found. */
 enum xo_ring_work {
-	XO_RING_IDLE, /* nothing new: the event was spurious */
+	XO_RING_IDLE, /* nothing new */
 	XO_RING_UNASKED, /* commands for a lent drive wait: the host serves again when they are done */
 	XO_RING_SERVED,
 	XO_RING_MORE, /* there is more; come back after other events had their turn */
@@ -116,13 +116,13 @@ void xo_ring_recover(struct xo_ring *ring);
 
 /*
  * Takes requests and sends them on; publishes what was answered at once. An event was asked for
- * when it returns IDLE or SERVED.
+ * when it returns IDLE or SERVED, unless the ring is stopped.
  */
 enum xo_ring_work xo_ring_serve(struct xo_ring *ring);
 /* As well, but asks for no event while commands wait for a lent drive: UNASKED then. */
 enum xo_ring_work xo_ring_serve_on(struct xo_ring *ring);
-/* Whether there are requests to be taken. Writes nothing. */
-bool xo_ring_asked(const struct xo_ring *ring);
+/* Asks for an event as well, but takes nothing. False: there are requests already, or the ring is broken. */
+bool xo_ring_ask(struct xo_ring *ring);
 
 /* A message came by a unit's link (checked by xo_link_validate). Publishes nothing yet. */
 void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,

@@ -184,9 +184,13 @@ void xo_worker_drop_lun(struct xo_ring_worker *worker, struct xo_ring_lun *lun)
 /* Unread, it wakes the loop again. */
 static void read_event(struct xo_ring_worker *worker)
 {
-	if (worker->unread && xenevtchn_pending(worker->evtchn) >= 0)
+	if (!worker->unread)
+		return;
+	if (xenevtchn_pending(worker->evtchn) >= 0)
 		worker->ring.ledger->events++;
 	worker->unread = false;
+	/* This turn of the loop may still have to tell of it: it would be taken for the next one, unserved. */
+	xo_loop_skip(worker->loop, &worker->event_watch);
 }
 
 static void unmask(struct xo_ring_worker *worker)
@@ -361,8 +365,11 @@ static void finish_direct(void *priv, void *what)
 
 	xo_ring_direct_done(&worker->ring, job->lun, job->entry, job->result);
 	xo_ring_publish(&worker->ring);
-	if (worker->unread && !xo_ring_direct_waits(&worker->ring))
-		serve(worker, false);
+	/* Requests that are there again are the loop's: others have their turn between. */
+	if (worker->unread && !xo_ring_direct_waits(&worker->ring) && xo_ring_ask(&worker->ring)) {
+		read_event(worker);
+		unmask(worker);
+	}
 	xo_ring_control_settle(worker);
 }
 

@@ -70,15 +70,20 @@ int xo_loop_change(struct xo_loop *loop, struct xo_watch *watch, uint32_t events
 	return watch->added ? loop_control(loop, EPOLL_CTL_MOD, watch) : -ENOENT;
 }
 
+void xo_loop_skip(struct xo_loop *loop, const struct xo_watch *watch)
+{
+	for (int i = 0; i < loop->event_count; i++)
+		if (loop->events[i].data.ptr == watch)
+			loop->events[i].data.ptr = NULL;
+}
+
 void xo_loop_remove(struct xo_loop *loop, struct xo_watch *watch)
 {
 	if (!watch->added)
 		return;
 	loop_control(loop, EPOLL_CTL_DEL, watch);
 	watch->added = false;
-	for (int i = 0; i < loop->event_count; i++)
-		if (loop->events[i].data.ptr == watch)
-			loop->events[i].data.ptr = NULL;
+	xo_loop_skip(loop, watch);
 }
 
 void xo_loop_disarm(struct xo_loop *loop, struct xo_timer *timer)

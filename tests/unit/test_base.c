@@ -300,6 +300,44 @@ static void loop_delivers_events_and_timers(void **state)
 	}
 }
 
+static void on_skipping(struct xo_watch *watch, uint32_t events)
+{
+	struct loop_test *test = watch->priv;
+
+	assert_true(events & EPOLLIN);
+	test->events++;
+	xo_loop_skip(test->loop, watch == &test->a ? &test->b : &test->a);
+	xo_loop_remove(test->loop, watch);
+}
+
+/* One that is skipped is told of in the next turn. */
+static void loop_skips_what_a_turn_has_still_to_say(void **state)
+{
+	struct loop_test t = { 0 };
+	int pa[2];
+	int pb[2];
+
+	(void)state;
+	assert_int_equal(pipe(pa), 0);
+	assert_int_equal(pipe(pb), 0);
+	assert_int_equal(xo_loop_new(&t.loop), 0);
+	t.a = (struct xo_watch){ .fd = pa[0], .events = EPOLLIN, .ready = on_skipping, .priv = &t };
+	t.b = (struct xo_watch){ .fd = pb[0], .events = EPOLLIN, .ready = on_skipping, .priv = &t };
+	assert_int_equal(xo_loop_add(t.loop, &t.a), 0);
+	assert_int_equal(xo_loop_add(t.loop, &t.b), 0);
+	assert_int_equal(write(pa[1], "x", 1), 1);
+	assert_int_equal(write(pb[1], "x", 1), 1);
+	assert_int_equal(xo_loop_step(t.loop), 0);
+	assert_int_equal(t.events, 1);
+	assert_int_equal(xo_loop_step(t.loop), 0);
+	assert_int_equal(t.events, 2);
+	xo_loop_free(t.loop);
+	for (int i = 0; i < 2; i++) {
+		close(pa[i]);
+		close(pb[i]);
+	}
+}
+
 static void control_carries_objects_and_descriptors(void **state)
 {
 	json_t *out = json_pack("{s:s,s:i}", "execute", "x", "id", 5);
@@ -349,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_malformed_kill_is_refused),
 		cmocka_unit_test(the_ledger_is_refused_by_others),
 		cmocka_unit_test(loop_delivers_events_and_timers),
+		cmocka_unit_test(loop_skips_what_a_turn_has_still_to_say),
 		cmocka_unit_test(control_carries_objects_and_descriptors),
 	};
 

@@ -38,6 +38,8 @@ void xo_loop_free(struct xo_loop *loop);
 int xo_loop_add(struct xo_loop *loop, struct xo_watch *watch);
 int xo_loop_change(struct xo_loop *loop, struct xo_watch *watch, uint32_t events);
 /* After this `ready` is not called again, even for an event already read. */
+/* What this turn has still to say of the watch is not said; it stays. */
+void xo_loop_skip(struct xo_loop *loop, const struct xo_watch *watch);
 void xo_loop_remove(struct xo_loop *loop, struct xo_watch *watch);
 
 void xo_loop_arm(struct xo_loop *loop, struct xo_timer *timer, uint64_t delay_ns);

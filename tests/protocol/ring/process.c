@@ -658,6 +658,33 @@ static void test_lent_drive_takes_its_time(void **state)
 	lent_end(stage, device);
 }
 
+/* A guest that always has the next command there does not keep the loop from anybody. */
+static void test_lent_without_a_pause(void **state)
+{
+	struct vscsiif_response response;
+	struct fake_device *device;
+	struct stage *stage = lent(&device, "");
+	unsigned int reads = 0;
+
+	(void)state;
+	device->delay_ms[0x28] = 2;
+	put_rw(stage, 1, false, 1, 4096);
+	put_rw(stage, 2, false, 1, 4096);
+	stage_push(stage);
+	do {
+		assert_true(stage_response(stage, &response));
+		assert_int_equal(response.rslt, 0);
+		if (response.rqid == 100)
+			break;
+		put_rw(stage, response.rqid, false, 1, 4096);
+		if (++reads == 5)
+			put_tur(stage, 100, 1);
+		stage_push(stage);
+	} while (reads < 100);
+	assert_int_equal(response.rqid, 100);
+	lent_end(stage, device);
+}
+
 /* With a command in the drive that outlasts this test, the guest is let go all the same. */
 static void test_lent_disconnect_by_force(void **state)
 {
@@ -696,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_lent_killed),
 		cmocka_unit_test(test_lent_drive_takes_its_time),
+		cmocka_unit_test(test_lent_without_a_pause),
 		cmocka_unit_test(test_lent_disconnect_by_force),
 	};
 
