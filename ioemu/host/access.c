@@ -274,14 +274,19 @@ void xo_access_recover(struct xo_host *host)
 		serve_vcpu(host, i);
 }
 
+static bool serve_ready(struct xo_host *host, unsigned int vcpu)
+{
+	if (slot_state(&host->iopage->vcpu_ioreq[vcpu]) != STATE_IOREQ_READY)
+		return false;
+	serve_vcpu(host, vcpu);
+	return true;
+}
+
 static bool serve_next(struct xo_host *host)
 {
-	for (unsigned int i = 0; i < host->vcpus; i++) {
-		if (slot_state(&host->iopage->vcpu_ioreq[i]) != STATE_IOREQ_READY)
-			continue;
-		serve_vcpu(host, i);
-		return true;
-	}
+	for (unsigned int i = 0; i < host->vcpus; i++)
+		if (serve_ready(host, i))
+			return true;
 	return false;
 }
 
@@ -328,19 +333,17 @@ static void linger(struct xo_host *host)
 void xo_access_ready(struct xo_watch *watch, uint32_t events)
 {
 	struct xo_host *host = watch->priv;
+	/* The vCPU waits for its access; which event told of it can be read afterwards. */
+	bool served = serve_next(host);
 	xenevtchn_port_or_error_t port = xenevtchn_pending(host->evtchn);
 
 	(void)events;
 	if (port < 0)
 		return;
-	for (unsigned int i = 0; i < host->vcpus; i++) {
-		if (host->ports[i] != (evtchn_port_t)port)
-			continue;
-		if (slot_state(&host->iopage->vcpu_ioreq[i]) == STATE_IOREQ_READY) {
-			serve_vcpu(host, i);
-			linger(host);
-		}
-		break;
-	}
+	for (unsigned int i = 0; i < host->vcpus; i++)
+		if (host->ports[i] == (evtchn_port_t)port)
+			served |= serve_ready(host, i);
+	if (served)
+		linger(host);
 	xenevtchn_unmask(host->evtchn, (evtchn_port_t)port);
 }

@@ -72,8 +72,7 @@ bench_guest() {
 	local files=(sgload)
 	[ ! -f "$XO_BIN/xen-cdfront.ko" ] || files+=(xen-cdfront.ko)
 	tar -C "$XO_BIN" -cf hand-in.tar "${files[@]}"
-	dd if=hand-in.tar of=/dev/vdd bs=1M conv=fsync 2>/dev/null
-	GUEST_DISKS=', "format=raw,vdev=xvdb,access=ro,target=/dev/vdd"' guest_start "$1" pv
+	GUEST_DISKS=$(disk_line xvdb hand-in.tar) guest_start "$1" pv
 	guest "$1" 'tar -C /tmp -xf /dev/xvdb; modprobe -a sr_mod sg xen-scsifront'
 }
 
