@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/drive_control.h"
 #include "base/log.h"
@@ -119,6 +120,12 @@ int xo_drive_insert_disc(struct xo_drive *drive, bool again)
 			 drive);
 }
 
+/* Its file was deleted while no process had it open: the drive's next one would find the tray empty. */
+static bool disc_is_gone(const struct xo_drive *drive, const char *path)
+{
+	return !drive->disc.path && access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 /* The tray's record: what lies in it, also while nobody uses the drive. */
 static int tray_check(struct xo_drive *drive, bool empty, char *error, size_t size)
 {
@@ -129,7 +136,7 @@ static int tray_check(struct xo_drive *drive, bool empty, char *error, size_t si
 	r = xo_tray_read(state_dir(drive), xo_drive_short_name(drive), &path, &read_only);
 	if (r) {
 		snprintf(error, size, "drive %s: %s", drive->name, strerror(-r));
-	} else if (empty && path) {
+	} else if (empty && path && !disc_is_gone(drive, path)) {
 		snprintf(error, size, "drive %s: the tray holds %s; eject it first", drive->name,
 			 path);
 		r = -EBUSY;
