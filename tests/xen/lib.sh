@@ -140,15 +140,18 @@ guest_shell() {
 	xl console "$1"
 }
 
-# cdfront_start NAME [PARAMETERS]: a PV guest with xen-cdfront loaded, whose module comes on the scratch disk.
+# disk_line VDEV FILE: for GUEST_DISKS: FILE, whole sectors, as a read-only disk.
+disk_line() { echo ", \"format=raw,vdev=$1,access=ro,target=$(realpath "$2")\""; }
+
+# cdfront_start NAME [PARAMETERS]: a PV guest with xen-cdfront loaded, whose module comes on a disk.
 # Under a checking kernel the module is checked as well: the compiler has put KASAN's calls into it.
 cdfront_start() {
 	local name=$1
 	[ -f "$XO_BIN/xen-cdfront.ko" ] || skip "no xen-cdfront.ko: the headers of the guests' kernel are not installed"
 	[ -z "${XO_CHECKING_KERNEL-}" ] || grep -q __asan_ "$XO_BIN/xen-cdfront.ko" || fail "xen-cdfront.ko without KASAN"
-	tar -C "$XO_BIN" -cf - xen-cdfront.ko | dd of=/dev/vdd bs=1M conv=fsync iflag=fullblock 2>/dev/null
+	tar -C "$XO_BIN" -cf cdfront.tar xen-cdfront.ko
 	shift
-	GUEST_DISKS=", \"format=raw,vdev=xvdb,access=ro,target=/dev/vdd\"" guest_start "$name" pv
+	GUEST_DISKS=$(disk_line xvdb cdfront.tar) guest_start "$name" pv
 	guest "$name" "modprobe -a sr_mod sg; tar -C /tmp -xf /dev/xvdb && insmod /tmp/xen-cdfront.ko $*"
 }
 
@@ -313,6 +316,7 @@ xenoptic_start() {
 	local new=
 	command -v xenopticd >/dev/null || new=1
 	if [ $# -gt 0 ]; then
+		[ -z "${XO_HERE-}" ] || keep_configuration
 		mkdir -p /etc/xenoptic
 		printf '%s\n' "$@" >/etc/xenoptic/xenoptic.conf
 	fi
@@ -332,9 +336,20 @@ xenoptic_unit_lines() {
 	[ ${#XO_ENV[@]} = 0 ] || printf 'Environment="%s"\n' "${XO_ENV[@]}" >>"$drop/test.conf"
 }
 
-# A real Dom0 goes on without them.
+# keep_configuration: the real Dom0's, until xenoptic_stop.
+keep_configuration() {
+	[ ! -e configuration ] || return 0
+	mkdir configuration
+	[ ! -e /etc/xenoptic/xenoptic.conf ] || cp -a /etc/xenoptic/xenoptic.conf configuration
+}
+
+# A real Dom0 goes on with its own.
 xenoptic_stop() {
 	[ -n "${XO_HERE-}" ] || return 0
+	if [ -e configuration ]; then
+		rm -f /etc/xenoptic/xenoptic.conf
+		[ ! -e configuration/xenoptic.conf ] || cp -a configuration/xenoptic.conf /etc/xenoptic/
+	fi
 	rm -f /run/systemd/system/xenopticd.service.d/test.conf
 	systemctl daemon-reload
 	systemctl restart xenopticd
