@@ -21,7 +21,7 @@ DRIVEK=$(kills 37 19 drive.received drive.accepted drive.issued drive.submit dri
 tgt_drive 1
 XO_ENV=("XENOPTIC_KILL=$RING,$DRIVEK")
 # Lent to the ring, the drive's process would hardly have anything to do: see lent.
-xenoptic_start "[drive $DRIVE]" "direct = no"
+xenoptic_start "[xenopticd]" "restart-limit = 1000" "[drive $DRIVE]" "direct = no"
 guest_start g1 pv
 xenoptic attach g1 "drive=$DRIVE"
 guest_drive g1
