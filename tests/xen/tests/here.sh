@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: tests one after the other in one Dom0, as `run --here` does it: each leaves the Dom0 as it was
 # time: 1800
+# when: full
 
 [ -z "${XO_HERE-}" ] || skip "it is what is being done"
 xenoptic_start
