@@ -246,7 +246,36 @@ struct loop_test {
 	struct xo_timer early;
 	char order[8];
 	size_t events;
+	int pa[2];
+	int pb[2];
 };
+
+/* Two watches that are both readable. */
+static void loop_begin(struct loop_test *test,
+		       void (*ready)(struct xo_watch *watch, uint32_t events))
+{
+	assert_int_equal(pipe(test->pa), 0);
+	assert_int_equal(pipe(test->pb), 0);
+	assert_int_equal(xo_loop_new(&test->loop), 0);
+	test->a = (struct xo_watch){
+		.fd = test->pa[0], .events = EPOLLIN, .ready = ready, .priv = test
+	};
+	test->b = test->a;
+	test->b.fd = test->pb[0];
+	assert_int_equal(xo_loop_add(test->loop, &test->a), 0);
+	assert_int_equal(xo_loop_add(test->loop, &test->b), 0);
+	assert_int_equal(write(test->pa[1], "x", 1), 1);
+	assert_int_equal(write(test->pb[1], "x", 1), 1);
+}
+
+static void loop_end(struct loop_test *test)
+{
+	xo_loop_free(test->loop);
+	for (int i = 0; i < 2; i++) {
+		close(test->pa[i]);
+		close(test->pb[i]);
+	}
+}
 
 static void on_readable(struct xo_watch *watch, uint32_t events)
 {
@@ -272,32 +301,18 @@ static void on_timer(struct xo_timer *timer)
 static void loop_delivers_events_and_timers(void **state)
 {
 	struct loop_test t = { 0 };
-	int pa[2];
-	int pb[2];
 
 	(void)state;
-	assert_int_equal(pipe(pa), 0);
-	assert_int_equal(pipe(pb), 0);
-	assert_int_equal(xo_loop_new(&t.loop), 0);
-	t.a = (struct xo_watch){ .fd = pa[0], .events = EPOLLIN, .ready = on_readable, .priv = &t };
-	t.b = (struct xo_watch){ .fd = pb[0], .events = EPOLLIN, .ready = on_readable, .priv = &t };
+	loop_begin(&t, on_readable);
 	t.late = (struct xo_timer){ .expired = on_timer, .priv = &t };
 	t.early = (struct xo_timer){ .expired = on_timer, .priv = &t };
-	assert_int_equal(xo_loop_add(t.loop, &t.a), 0);
-	assert_int_equal(xo_loop_add(t.loop, &t.b), 0);
-	assert_int_equal(write(pa[1], "x", 1), 1);
-	assert_int_equal(write(pb[1], "x", 1), 1);
 	xo_loop_arm(t.loop, &t.late, 2000000);
 	xo_loop_arm(t.loop, &t.early, 500000000);
 	xo_loop_arm(t.loop, &t.early, 1000000);
 	assert_int_equal(xo_loop_run(t.loop), 42);
 	assert_int_equal(t.events, 1);
 	assert_string_equal(t.order, "el");
-	xo_loop_free(t.loop);
-	for (int i = 0; i < 2; i++) {
-		close(pa[i]);
-		close(pb[i]);
-	}
+	loop_end(&t);
 }
 
 static void on_skipping(struct xo_watch *watch, uint32_t events)
@@ -314,28 +329,14 @@ static void on_skipping(struct xo_watch *watch, uint32_t events)
 static void loop_skips_what_a_turn_has_still_to_say(void **state)
 {
 	struct loop_test t = { 0 };
-	int pa[2];
-	int pb[2];
 
 	(void)state;
-	assert_int_equal(pipe(pa), 0);
-	assert_int_equal(pipe(pb), 0);
-	assert_int_equal(xo_loop_new(&t.loop), 0);
-	t.a = (struct xo_watch){ .fd = pa[0], .events = EPOLLIN, .ready = on_skipping, .priv = &t };
-	t.b = (struct xo_watch){ .fd = pb[0], .events = EPOLLIN, .ready = on_skipping, .priv = &t };
-	assert_int_equal(xo_loop_add(t.loop, &t.a), 0);
-	assert_int_equal(xo_loop_add(t.loop, &t.b), 0);
-	assert_int_equal(write(pa[1], "x", 1), 1);
-	assert_int_equal(write(pb[1], "x", 1), 1);
+	loop_begin(&t, on_skipping);
 	assert_int_equal(xo_loop_step(t.loop), 0);
 	assert_int_equal(t.events, 1);
 	assert_int_equal(xo_loop_step(t.loop), 0);
 	assert_int_equal(t.events, 2);
-	xo_loop_free(t.loop);
-	for (int i = 0; i < 2; i++) {
-		close(pa[i]);
-		close(pb[i]);
-	}
+	loop_end(&t);
 }
 
 static void control_carries_objects_and_descriptors(void **state)

@@ -611,6 +611,19 @@ static void test_lent_killed(void **state)
 	}
 }
 
+/* With a READ in the drive that outlasts the test. */
+static struct stage *lent_and_reading(struct fake_device **device)
+{
+	struct stage *stage = lent(device, "");
+
+	(*device)->delay_ms[0x28] = 3600000;
+	put_rw(stage, 1, false, 1, 4096);
+	stage_push(stage);
+	while (!__atomic_load_n(&(*device)->running, __ATOMIC_SEQ_CST))
+		sched_yield();
+	return stage;
+}
+
 static uint64_t cpu_ns(pid_t pid)
 {
 	struct timespec used;
@@ -640,14 +653,9 @@ static bool comes_to_rest(pid_t pid)
 static void test_lent_drive_takes_its_time(void **state)
 {
 	struct fake_device *device;
-	struct stage *stage = lent(&device, "");
+	struct stage *stage = lent_and_reading(&device);
 
 	(void)state;
-	device->delay_ms[0x28] = 3600000;
-	put_rw(stage, 1, false, 1, 4096);
-	stage_push(stage);
-	while (!__atomic_load_n(&device->running, __ATOMIC_SEQ_CST))
-		sched_yield();
 	for (uint16_t i = 2; i < 12; i++) {
 		put_tur(stage, i, 1);
 		stage_push(stage);
@@ -689,14 +697,9 @@ static void test_lent_without_a_pause(void **state)
 static void test_lent_disconnect_by_force(void **state)
 {
 	struct fake_device *device;
-	struct stage *stage = lent(&device, "");
+	struct stage *stage = lent_and_reading(&device);
 
 	(void)state;
-	device->delay_ms[0x28] = 3600000;
-	put_rw(stage, 1, false, 1, 4096);
-	stage_push(stage);
-	while (!__atomic_load_n(&device->running, __ATOMIC_SEQ_CST))
-		sched_yield();
 	assert_true(stage_execute(stage, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0));
 	while (!stage->ended)
 		assert_true(stage_pump(stage));
