@@ -164,6 +164,13 @@ static bool before(const struct xo_ring *ring, uint32_t a, uint32_t b)
 	return a != b && b - a <= ring->back.nr_ents;
 }
 
+/* Only req_cons makes an entry ours, and it had not passed the last one: the ring is read there again. */
+static bool was_being_taken(const struct xo_ring *ring, const struct xo_ring_entry *entry)
+{
+	return entry->req_index == ring->ledger->req_cons &&
+	       entry->tag + 1 == ring->ledger->next_tag;
+}
+
 /* What an entry's state means to a successor. */
 static void settle_entry(struct xo_ring *ring, struct xo_ring_entry *entry)
 {
@@ -171,11 +178,10 @@ static void settle_entry(struct xo_ring *ring, struct xo_ring_entry *entry)
 
 	switch (xo_ledger_state(&entry->state)) {
 	case XO_RING_TAKEN:
-		/* Only req_cons makes it ours: the ring is read again otherwise. */
-		if (before(ring, entry->req_index, ring->ledger->req_cons))
-			ring->free &= ~bit;
-		else
+		if (was_being_taken(ring, entry))
 			xo_ledger_commit(&entry->state, XO_RING_FREE);
+		else
+			ring->free &= ~bit;
 		break;
 	case XO_RING_PUBLISHING:
 		if (before(ring, entry->rsp_index, ring->ledger->rsp_prod)) {

@@ -465,6 +465,32 @@ static void test_successor(void **state)
 	rig_free(rig);
 }
 
+/* What waits for the drive may be older than all that the ring has room for: its claim is the ledger's alone. */
+static void test_successor_finds_what_waited_long(void **state)
+{
+	static const uint8_t ready[6] = { XO_OP_TEST_UNIT_READY };
+	struct rig *rig = lent();
+
+	(void)state;
+	put(rig, 1, XO_OP_TEST_UNIT_READY, 0);
+	put(rig, 2, XO_OP_GET_EVENT_STATUS, 8);
+	for (uint16_t i = 0; i < 2 * 16; i++) {
+		/* Another unit's, answered at once. */
+		rig_command(rig, (uint16_t)(10 + i), ready, 6, NO_DATA, 2, 0)->id = 1;
+		rig_push(rig);
+		xo_ring_serve(&rig->ring);
+		rig_settle(rig);
+		rig_expect(rig, (uint16_t)(10 + i), 0);
+	}
+	assert_int_equal(xo_ring_in_flight(&rig->ring), 2);
+	assert_int_equal(rig_start(rig), 0);
+	rig_settle(rig);
+	rig_expect(rig, 1, 0);
+	rig_expect(rig, 2, 0);
+	assert_int_equal(xo_ring_in_flight(&rig->ring), 0);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_abort_by_link),
 		cmocka_unit_test(test_link_lost),
 		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_successor_finds_what_waited_long),
 	};
 
 	xo_log_open("test", XO_LOG_ERROR);
