@@ -5,8 +5,11 @@
  * input is a list of steps; the rig (tests/unit/ring_rig.h) checks each message
  * to a drive, and every request of a ring that is not broken must be answered.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -25,9 +28,20 @@ enum step {
 	LINK, /* HELLO, a lost link, a full socket, revoked pages */
 	RESTART, /* another worker on the same ledger */
 	STEPS,
+	LENT = 0xe0, /* from this byte on: something with a lent drive */
 };
 
 static struct rig *rig;
+
+/* A worker that dies has its lent drives closed by the kernel. */
+static void start(void)
+{
+	for (unsigned int i = 0; i < XO_RING_LUNS_MAX; i++)
+		if (rig->ring.luns[i].lent)
+			close(rig->ring.luns[i].device);
+	if (rig_start(rig))
+		abort();
+}
 
 static void reset(unsigned int pages)
 {
@@ -49,8 +63,7 @@ static void reset(unsigned int pages)
 	world->ring_pages = pages;
 	world->blind = true;
 	SHARED_RING_INIT(&world->shared.sring);
-	if (rig_start(rig))
-		abort();
+	start();
 }
 
 /* Whether the guest keeps to the ring's size; past that it is free to break it. */
@@ -176,9 +189,99 @@ static void link_event(struct xo_reader *in)
 	}
 }
 
+/* A drive's word on a command, true or not, as the kernel writes it. */
+static void answer(struct xo_ring_entry *entry, struct xo_reader *in)
+{
+	entry->io.hdr = (sg_io_hdr_t){
+		.status = xo_read_u8(in),
+		.host_status = xo_read_u8(in),
+		.driver_status = xo_read_u8(in),
+		.sb_len_wr = xo_read_u8(in),
+		.resid = (int)xo_read_be32(in),
+	};
+}
+
+/* The next command that goes to a lent drive has run, or was refused. */
+static void direct_ends(struct xo_reader *in, int error)
+{
+	struct xo_ring_lun *lun;
+	struct xo_ring_entry *entry = xo_ring_direct_next(&rig->ring, &lun);
+
+	if (!entry)
+		return;
+	if (!error)
+		answer(entry, in);
+	xo_ring_direct_done(&rig->ring, lun, entry, error);
+	xo_ring_publish(&rig->ring);
+	if (!xo_ring_direct_waits(&rig->ring))
+		xo_ring_ask(&rig->ring);
+}
+
+static void lent(struct xo_reader *in)
+{
+	static const int errors[] = { -ENODEV, -EBUSY, -EIO, -ENXIO };
+	uint8_t how = xo_read_u8(in);
+	struct xo_ring_lun *lun = &rig->ring.luns[how & 1];
+	struct xo_ring_entry *entry;
+
+	switch (how >> 1 & 7) {
+	case 0:
+	case 1:
+		xo_ring_lend(&rig->ring, lun, open("/dev/null", O_RDWR | O_CLOEXEC),
+			     (how >> 4) * 8192u);
+		break;
+	case 2:
+		xo_ring_recall(lun);
+		break;
+	case 3:
+		direct_ends(in, errors[how >> 4 & 3]);
+		break;
+	case 4: /* the worker dies in it, or when it has ended */
+		entry = xo_ring_direct_next(&rig->ring, &lun);
+		if (entry && how >> 7)
+			answer(entry, in);
+		if (!rig->ring.broken)
+			start();
+		break;
+	default:
+		direct_ends(in, 0);
+	}
+}
+
+/* Whatever was lent is back, and what was on its way is answered. */
+static void end_direct(void)
+{
+	struct xo_reader nothing = xo_reader(NULL, 0);
+
+	for (unsigned int i = 0; i < XO_RING_LUNS_MAX; i++)
+		if (rig->ring.luns[i].used)
+			xo_ring_recall(&rig->ring.luns[i]);
+	while (xo_ring_direct_waits(&rig->ring))
+		direct_ends(&nothing, 0);
+}
+
+static void serve(uint8_t how)
+{
+	if (!(how & 3))
+		return;
+	rig_push(rig);
+	if (how & 0x80)
+		xo_ring_serve_on(&rig->ring);
+	else
+		xo_ring_serve(&rig->ring);
+}
+
 static void step(struct xo_reader *in)
 {
-	switch ((enum step)(xo_read_u8(in) % STEPS)) {
+	uint8_t what = xo_read_u8(in);
+
+	if (what >= LENT) {
+		lent(in);
+		what = STEPS;
+	} else {
+		what %= STEPS;
+	}
+	switch ((enum step)what) {
 	case RAW_REQUEST:
 		if (room())
 			raw_request(in);
@@ -203,16 +306,15 @@ static void step(struct xo_reader *in)
 	case LINK:
 		link_event(in);
 		break;
-	default:
-		if (!rig->ring.broken && rig_start(rig))
-			abort();
+	case RESTART:
+		if (!rig->ring.broken)
+			start();
 		return;
+	default:
+		break;
 	}
 	/* The guest announces what it has put there more often than not. */
-	if (xo_read_u8(in) & 3) {
-		rig_push(rig);
-		xo_ring_serve(&rig->ring);
-	}
+	serve(xo_read_u8(in));
 	xo_ring_publish(&rig->ring);
 	rig->world->rsp_cons = rig->ring.back.rsp_prod_pvt; /* the shared one may be a lie */
 }
@@ -226,6 +328,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = 0; i < STEPS_MAX && xo_reader_left(&in); i++)
 		step(&in);
 	rig->world->accept = 0;
+	end_direct();
 	rig_settle(rig);
 	if (!rig->ring.broken && xo_ring_in_flight(&rig->ring))
 		abort(); /* a request without an answer */
