@@ -16,11 +16,15 @@ sample() {
 	echo "sample way=$1 command=$2-$3 round=$4 $line dom0_ms=$(($(busy_ms) - before))"
 }
 
+# way_ready WAY: before each measurement of it; for those that share something.
+way_ready() { :; }
+
 rounds() {
 	local round command way
 	for ((round = 1; round <= ROUNDS; round++)); do
 		for command in "${COMMANDS[@]}"; do
 			for way in "${PATHS[@]}"; do
+				way_ready "$way" >&2
 				# shellcheck disable=SC2086 # a command and its size
 				sample "$way" $command "$round"
 			done

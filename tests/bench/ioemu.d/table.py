@@ -6,14 +6,14 @@ import sys
 
 import tables
 
-PAIRS = ("cb", "da", "ca")
+PAIRS = ("cb", "eb", "da", "ca", "ea")
 
 
 def main():
     samples, counted = tables.read(sys.stdin)
     if not samples and not counted:
         return "bench: nothing was measured"
-    print("a: QEMU's IDE   b: QEMU's AHCI   c: our AHCI   d: our IDE")
+    print("a: QEMU's IDE   b: QEMU's AHCI   c: our AHCI   d: our IDE   e: our AHCI, interrupt=msi")
     commands, ways = tables.commands_of(samples), tables.ways_of(samples)
     data = [c for c in commands if tables.size_of(c)]
     if samples:
