@@ -192,13 +192,11 @@ static void link_event(struct xo_reader *in)
 /* A drive's word on a command, true or not, as the kernel writes it. */
 static void answer(struct xo_ring_entry *entry, struct xo_reader *in)
 {
-	entry->io.hdr = (sg_io_hdr_t){
-		.status = xo_read_u8(in),
-		.host_status = xo_read_u8(in),
-		.driver_status = xo_read_u8(in),
-		.sb_len_wr = xo_read_u8(in),
-		.resid = (int)xo_read_be32(in),
-	};
+	entry->io.hdr = (sg_io_hdr_t){ .status = xo_read_u8(in) };
+	entry->io.hdr.host_status = xo_read_u8(in);
+	entry->io.hdr.driver_status = xo_read_u8(in);
+	entry->io.hdr.sb_len_wr = xo_read_u8(in);
+	entry->io.hdr.resid = (int)xo_read_be32(in);
 }
 
 /* The next command that goes to a lent drive has run, or was refused. */
