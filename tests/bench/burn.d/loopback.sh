@@ -3,7 +3,6 @@
 # The loopback's part of tests/bench/burn: loopback.sh SPEED…; its lines "burn …" are the table's.
 set -u
 . "${top_srcdir:?}/tests/loopback/burn/lib.sh"
-BUFFER=2048 # KiB, a real drive's
 SECONDS_EACH=5
 guests=(guest other)
 
@@ -24,7 +23,9 @@ burn_one() { # burn_one N DISC
 
 for speed; do
 	conf=$lb_dir/conf
-	for n in 0 1; do printf '[drive virtual:b%d]\nspeed = %d\nbuffer = %d\n' $n "$speed" $BUFFER; done >"$conf"
+	buffer=2048 # KiB, as real drives have; those that burn BDs have more
+	[ "$speed" -le 40000 ] || buffer=4096
+	for n in 0 1; do printf '[drive virtual:b%d]\nspeed = %d\nbuffer = %d\n' $n "$speed" "$buffer"; done >"$conf"
 	burn_options=(--run-dir "$lb_dir/run" --state-dir "$lb_dir/state" --libexec-dir "$top_builddir" \
 		--libxl-dir "$lb_dir/libxl" --user nobody --log 5 --config "$conf")
 	burn_daemon

@@ -14,10 +14,12 @@ buffers() {
 		"size=\(map(.size) | min) lowest=\(map(.lowest) | min) empty=\(map(.empty) | add)"'
 }
 
+# Each guest's image, which has the time in it that it was made.
+declare -A SIZE SUM
+
 burn_both() {
 	local speed=$1 n pids=()
 	for n in 1 2; do
-		xenoptic disc eject virtual:b$n >/dev/null 2>&1 || :
 		rm -f disc$n disc$n.json
 		xenoptic disc new "$PWD/disc$n" --type dvd+r --size $((2 * MIB))M >/dev/null
 		xenoptic disc insert virtual:b$n "$PWD/disc$n" >/dev/null
@@ -28,7 +30,10 @@ burn_both() {
 	done
 	for n in "${pids[@]}"; do wait "$n"; done
 	echo "burn speed=$speed bytes=$ISO_SIZE $(buffers)"
-	for n in 1 2; do begins_with_iso disc$n; done
+	for n in 1 2; do
+		ISO_SIZE=${SIZE[$n]} ISO_SUM=${SUM[$n]}
+		begins_with_iso disc$n
+	done
 }
 
 for speed in "${SPEEDS[@]}"; do
@@ -36,13 +41,18 @@ for speed in "${SPEEDS[@]}"; do
 	for n in 1 2; do lines+=("[drive virtual:b$n]" "speed = $speed" "buffer = $BUFFER"); done
 	xenoptic_start "${lines[@]}"
 	for n in 1 2; do
-		[ -S "$PWD/b$n.sock" ] || { guest_start b$n pv; guest_iso b$n $MIB 1; }
+		[ -S "$PWD/b$n.sock" ] || {
+			guest_start b$n pv
+			guest_iso b$n $MIB 1
+			SIZE[$n]=$ISO_SIZE SUM[$n]=$ISO_SUM
+		}
 		xenoptic attach b$n drive=virtual:b$n
 		guest_drive b$n
 	done
 	burn_both "$speed"
 	for n in 1 2; do xenoptic detach b$n >/dev/null; done
 	for n in 1 2; do wait_until 30 guest b$n '! test -b /dev/sr0'; done
+	for n in 1 2; do xenoptic disc eject virtual:b$n >/dev/null; done
 	xenoptic_stop
 done
 for n in 1 2; do guest_destroy b$n; done
