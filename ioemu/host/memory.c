@@ -141,8 +141,7 @@ int xo_guest_memory_read(struct xo_guest_memory *memory, uint64_t address, void 
 
 void xo_guest_memory_report(struct xo_guest_memory *memory)
 {
-	/* While a page of that type shows registers, Xen refuses to log a guest's dirty pages: nobody asks for them. */
-	if (memory->dirty_count && !memory->window &&
+	if (memory->dirty_count &&
 	    xendevicemodel_modified_memory_bulk(memory->devicemodel, memory->domid, memory->dirty,
 						memory->dirty_count) < 0)
 		xo_log_limited(XO_LOG_WARNING, "cannot report modified memory: %s",

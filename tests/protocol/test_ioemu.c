@@ -201,31 +201,6 @@ static void without_the_page_all_is_the_same(void **state)
 	xendevicemodel_close(devicemodel);
 }
 
-/* What the device changes is told to Xen exactly while it may log the guest's dirty pages. */
-static void changes_of_memory_are_told_while_they_may_be_logged(void **state)
-{
-	const uint64_t page = BUFFER >> 12;
-	struct worker *w = worker_new("ahci");
-	uint8_t cdb[12];
-
-	(void)state;
-	ahci_start(w);
-	block_cdb(cdb, 0x28, 3);
-	lb_guest_dirty(w->guest, page, true);
-	ahci_command(w, cdb, false, BYTES);
-	assert_int_equal(lb_guest_dirty(w->guest, page, true), 0);
-	command(w, "log-dirty");
-	ahci_command(w, cdb, false, BYTES);
-	assert_int_equal(lb_guest_dirty(w->guest, page, true), 1);
-	worker_free(w);
-	w = worker_new("ide");
-	ide_start(w);
-	lb_guest_dirty(w->guest, page, true);
-	ide_command(w, cdb, false, BYTES);
-	assert_int_equal(lb_guest_dirty(w->guest, page, true), 1);
-	worker_free(w);
-}
-
 /* It is moved with every change of the register: killed in between, the next one finds it. */
 static void killed_while_the_page_moves(void **state)
 {
@@ -461,7 +436,6 @@ int main(void)
 		cmocka_unit_test(the_page_follows_the_register),
 		cmocka_unit_test(the_page_is_no_memory_to_commands),
 		cmocka_unit_test(without_the_page_all_is_the_same),
-		cmocka_unit_test(changes_of_memory_are_told_while_they_may_be_logged),
 		cmocka_unit_test(killed_while_the_page_moves),
 		cmocka_unit_test(a_write_is_not_left_in_the_page_that_moves),
 		cmocka_unit_test(a_successor_leaves_the_page_where_it_is),
