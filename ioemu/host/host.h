@@ -223,6 +223,7 @@ struct xo_host {
 	bool stopped;
 	bool sandboxed;
 	bool started; /* the model is set up */
+	bool resuming; /* from the state of a predecessor, under a guest that runs and maps nothing now */
 };
 
 extern const char *const xo_ioemu_points[XO_IOEMU_POINT_COUNT];

@@ -60,7 +60,7 @@ static int machine_map(void *priv, enum xo_space space, uint64_t base, uint64_t 
 	struct xo_host *host = priv;
 	int r = xo_server_map(host, space, base, size);
 
-	if (!r && space == XO_SPACE_MEMORY)
+	if (!r && space == XO_SPACE_MEMORY && !host->resuming)
 		xo_window_place(host, base);
 	return r;
 }
@@ -150,7 +150,9 @@ int xo_machine_start(struct xo_host *host)
 	if (again) {
 		xo_server_inherit_ranges(host);
 		/* A range that cannot be mapped was said by the bus; the rest goes on. */
+		host->resuming = record->accesses != 0;
 		model_resume(host);
+		host->resuming = false;
 		xo_server_drop_inherited(host);
 		xo_window_settle(host);
 	}

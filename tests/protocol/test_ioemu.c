@@ -278,6 +278,16 @@ static void a_successor_leaves_the_page_where_it_is(void **state)
 	/* Served by it: a register that is not shown as it was. */
 	set(w, ABAR + 0x04, 0x80000000);
 	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000000), 0);
+	/* At home it stays there, until the guest stands still. */
+	command(w, "log-dirty");
+	command(w, "log-clean");
+	kill(w->pid, SIGKILL);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	worker_start(w);
+	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000000), 1);
+	command(w, "stop");
+	command(w, "cont");
+	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000000), 0);
 	session(w);
 	worker_free(w);
 }
