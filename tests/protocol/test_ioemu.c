@@ -284,6 +284,7 @@ static void a_successor_leaves_the_page_where_it_is(void **state)
 	kill(w->pid, SIGKILL);
 	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
 	worker_start(w);
+	set(w, ABAR + 0x04, 0x80000000);
 	assert_int_equal(exits_to_read(w, ABAR + 0x04, 0x80000000), 1);
 	command(w, "stop");
 	command(w, "cont");
