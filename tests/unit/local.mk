@@ -75,3 +75,7 @@ tests_unit_test_runner_LDADD = $(DRIVE_LIBS) $(CMOCKA_LIBS)
 # What is installed: for a package, and for the shell.
 TESTS += tests/unit/install.sh tests/unit/completion.sh
 EXTRA_DIST += tests/unit/install.sh tests/unit/completion.sh
+
+# A machine with nothing on it.
+TESTS += tests/unit/quickstart.sh
+EXTRA_DIST += tests/unit/quickstart.sh
