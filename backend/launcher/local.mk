@@ -13,6 +13,7 @@ backend_launcher_liblauncher_la_SOURCES = \
 	backend/launcher/xl_lines.c backend/launcher/xl_lines.h \
 	backend/launcher/options.c backend/launcher/options.h \
 	backend/launcher/rate.c backend/launcher/rate.h \
+	backend/launcher/text.c backend/launcher/text.h \
 	backend/launcher/xenbus.c backend/launcher/xenbus.h
 backend_launcher_liblauncher_la_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
 backend_launcher_liblauncher_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)

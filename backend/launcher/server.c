@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "text.h"
 
 #define BACKLOG 8
 #define QUEUE_MAX (4u << 20) /* bytes that a client may leave unread */
@@ -123,6 +124,7 @@ void xo_request_error(struct xo_request *request, const char *error_class, const
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	xo_text_clean(text); /* what it quotes may have been cut off */
 	request_finish(request,
 		       json_pack("{s:{s:s,s:s}}", "error", "class", error_class, "desc", text));
 }

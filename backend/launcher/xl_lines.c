@@ -8,25 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 #define OPTICAL_TEXT_MAX 1023u
-
-/* Ends at a whole character, and has no control characters: it goes into JSON, the store and the log. */
-static void clean(char *text, size_t size)
-{
-	size_t length = strlen(text);
-
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	if (length + 1 < size)
-		return;
-	/* Cut off by snprintf: what begins no character, then what begins one that is not all there. */
-	while (length && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
-		length--;
-	if (length && (unsigned char)text[length - 1] >= 0xc0)
-		length--;
-	text[length] = '\0';
-}
 
 static struct xo_line *item_new(struct xo_lines *config)
 {
@@ -54,7 +38,7 @@ static void refuse(struct xo_lines *config, const struct xo_options *options, co
 	va_start(args, format);
 	vsnprintf(item->error, sizeof(item->error), format, args);
 	va_end(args);
-	clean(item->error, sizeof(item->error));
+	xo_text_clean(item->error);
 }
 
 /* The options on one of their buses. */
@@ -96,7 +80,7 @@ static void add_optical(struct xo_lines *config, const json_t *value, bool hvm)
 	}
 	xo_options_init(&options);
 	if (xo_options_parse(&options, text, error, sizeof(error))) {
-		clean(error, sizeof(error));
+		xo_text_clean(error);
 		refuse(config, &options, "-optical: %s", error);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include "daemon_config.h"
 #include "options.h"
 #include "rate.h"
+#include "text.h"
 
 static void options_good(void **state)
 {
@@ -195,14 +196,41 @@ static void config_bad(void **state)
 	xo_config_fini(&config);
 }
 
+static void texts_are_cleaned(void **state)
+{
+	/* The last of a text may be cut off, anywhere. */
+	static const char *const texts[][2] = {
+		{ "", "" },
+		{ "drive /dev/sr0: busy", "drive /dev/sr0: busy" },
+		{ "a\tb\nc\x7f", "a?b?c?" },
+		{ "\xc3\xa4 \xe2\x80\xa6 \xf0\x9f\x92\xbf", "\xc3\xa4 \xe2\x80\xa6 "
+							    "\xf0\x9f\x92\xbf" },
+		{ "x\xc3", "x?" },
+		{ "x\xe2\x80", "x??" },
+		{ "x\xf0\x9f\x92", "x???" },
+		{ "\xc3: not known", "?: not known" },
+		{ "\xa4", "?" },
+		{ "\xc0\x80\xc1\xbf", "????" }, /* overlong */
+		{ "\xe0\x80\x80\xf0\x80\x80\x80", "???????" },
+		{ "\xed\xa0\x80", "???" }, /* a surrogate */
+		{ "\xf4\x90\x80\x80\xf5\xff", "??????" },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < XO_ARRAY_SIZE(texts); i++) {
+		strcpy(text, texts[i][0]);
+		xo_text_clean(text);
+		assert_string_equal(text, texts[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options_good),
-		cmocka_unit_test(options_bad),
-		cmocka_unit_test(rate_holds_in_every_window),
-		cmocka_unit_test(config_good),
-		cmocka_unit_test(config_bad),
+		cmocka_unit_test(texts_are_cleaned), cmocka_unit_test(options_good),
+		cmocka_unit_test(options_bad),	     cmocka_unit_test(rate_holds_in_every_window),
+		cmocka_unit_test(config_good),	     cmocka_unit_test(config_bad),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -751,6 +751,10 @@ def control_socket_is_strict(daemon):
     for line, error in (
         ("{", "GenericError"), ("[]", "GenericError"), ('{"execute": 4}', "GenericError"),
         ('{"execute": "nonsense"}', "CommandNotFound"), ('{"execute": "attach"}', "InvalidOption"),
+        # Quoted up to the middle of a character.
+        ('{"execute": "%s"}' % ("ä" * 70), "CommandNotFound"), ('{"execute": "x%s"}' % ("ä" * 70), "CommandNotFound"),
+        *(('{"execute": "attach", "arguments": {"domain": 0, "options": ["%sname=%s"]}}' % (x, "ä" * 900), "InvalidOption")
+          for x in ("", "x")),
         ('{"execute": "attach", "arguments": []}', "GenericError"),
         ('{"execute": "detach", "arguments": {"domain": ""}}', "GenericError"),
         ('{"execute": "detach", "arguments": {"domain": "nobody"}}', "DomainNotFound"),
