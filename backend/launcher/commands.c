@@ -81,6 +81,8 @@ static void run_attach(void *priv, const json_t *arguments, struct xo_request *r
 				 "this daemon has no toolstack role; attach in Dom0");
 		return;
 	}
+	if (domain_argument(launcher, arguments, &domain, request))
+		return;
 	xo_options_init(&options);
 	json_array_foreach (list, i, option)
 		if (!r)
@@ -90,8 +92,11 @@ static void run_attach(void *priv, const json_t *arguments, struct xo_request *r
 				    : -EINVAL;
 	if (!r)
 		r = xo_options_check(&options, error, sizeof(error));
+	if (options.bus == XO_BUS_DEFAULT)
+		options.bus = xo_options_default_bus(&options, !strcmp(domain.type, "hvm"));
+	xo_refusals_attempt(&launcher->refusals, &domain, &options,
+			    flag_argument(arguments, "boot"), request);
 	if (r) {
-		xo_notice("attach: %s", error); /* the guest's start fails by it */
 		xo_request_error(request, "InvalidOption", "%s", error);
 		return;
 	}
@@ -101,15 +106,28 @@ static void run_attach(void *priv, const json_t *arguments, struct xo_request *r
 				 xo_bus_name(options.bus), xo_bus_name(options.second_bus));
 		return;
 	}
-	if (domain_argument(launcher, arguments, &domain, request))
-		return;
-	if (options.bus == XO_BUS_DEFAULT)
-		options.bus = xo_options_default_bus(&options, !strcmp(domain.type, "hvm"));
 	if (xo_bus_emulated(options.bus))
 		attach_controller(launcher, &domain, &options, arguments, request);
 	else
 		xo_job_attach(launcher, &domain, &options, flag_argument(arguments, "boot"),
 			      request);
+}
+
+/* Of the device-model wrapper: what keeps its guest from starting and was no answer of ours. */
+static void run_attach_failed(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	const char *message = text_argument(arguments, "message");
+	struct xo_domain domain;
+
+	if (!message || !*message) {
+		xo_request_error(request, "GenericError", "argument message: expected a text");
+		return;
+	}
+	if (domain_argument(launcher, arguments, &domain, request))
+		return;
+	xo_refusals_add(&launcher->refusals, &domain, message);
+	xo_request_return(request, NULL);
 }
 
 /* The only one of a domain, or the one with that number. NULL: *count says how many there are. */
@@ -414,8 +432,9 @@ static void run_list(void *priv, const json_t *arguments, struct xo_request *req
 
 	(void)arguments;
 	query_drives(launcher, request,
-		     json_pack("{s:o,s:{s:b,s:b,s:i}}", "guests", describe_devices(launcher),
-			       "daemon", "backend", launcher->config.backend, "toolstack",
+		     json_pack("{s:o,s:o,s:{s:b,s:b,s:i}}", "guests", describe_devices(launcher),
+			       "refused", xo_refusals_describe(&launcher->refusals), "daemon",
+			       "backend", launcher->config.backend, "toolstack",
 			       launcher->config.toolstack, "domid", (int)launcher->store.domid));
 }
 
@@ -490,6 +509,7 @@ static void run_quit(void *priv, const json_t *arguments, struct xo_request *req
 
 const struct xo_server_command xo_launcher_commands[] = {
 	{ "attach", run_attach },
+	{ "attach-failed", run_attach_failed },
 	{ "detach", run_detach },
 	{ "list", run_list },
 	{ "insert", run_insert },

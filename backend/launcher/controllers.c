@@ -146,16 +146,31 @@ static void answer(struct xo_controller *c)
 	c->request = NULL;
 }
 
-static void say_error(struct xo_controller *c, const char *message)
+static void set_error(struct xo_controller *c, const char *message)
 {
 	snprintf(c->error, sizeof(c->error), "%.511s", message);
 	for (char *p = c->error; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
-	xo_error("controller %u/%u of %s: %s", c->domid, c->device, c->name, c->error);
 	c->all->event(c->all->priv, "device-error",
 		      json_pack("{s:i,s:i,s:s}", "domid", (int)c->domid, "devid", (int)c->device,
 				"message", c->error));
+}
+
+static void say_error(struct xo_controller *c, const char *message)
+{
+	set_error(c, message);
+	xo_error("controller %u/%u of %s: %s", c->domid, c->device, c->name, c->error);
+}
+
+/* It is no device of the guest's, or no more. A refused request is logged by who answers it (refusals.h). */
+static void refuse(struct xo_controller *c, const char *message, const char *error_class)
+{
+	if (c->request)
+		set_error(c, message);
+	else
+		say_error(c, message);
+	answer_error(c, error_class);
 }
 
 /* The last step of leaving. The controller is freed, unless the drive is still to be given back. */
@@ -189,19 +204,23 @@ void xo_controller_attached(void *priv, enum xo_attachment_event event, const ch
 		return;
 	if (event == XO_ATTACHED)
 		c->error[0] = '\0';
-	else
-		say_error(c, message ? message : "the drive is gone");
+	else if (!message)
+		message = "the drive is gone";
+	if (event != XO_ATTACHED && !c->worker && !c->boot) {
+		refuse(c, message, "Refused");
+		xo_controller_free(c);
+		return;
+	}
+	if (event != XO_ATTACHED)
+		say_error(c, message);
 	if (c->worker) {
 		/* It keeps the link of the drive that it lost until there is another. */
 		if (event == XO_ATTACHED && !c->relink) {
 			c->relink = true;
 			xo_worker_kill(c->worker);
 		}
-	} else if (event == XO_ATTACHED || c->boot) {
-		xo_controller_start(c);
 	} else {
-		answer_error(c, "Refused");
-		xo_controller_free(c);
+		xo_controller_start(c);
 	}
 }
 
@@ -331,8 +350,7 @@ static void loaded(void *priv, const json_t *data, const char *error_class, cons
 		xo_controller_ready(c);
 		return;
 	}
-	say_error(c, error);
-	answer_error(c, "GenericError");
+	refuse(c, error, "GenericError");
 	xo_controllers_detach(c, NULL);
 }
 
@@ -364,8 +382,7 @@ void xo_controller_ended(struct xo_controller *c, const char *why)
 		xo_controller_start(c);
 		return;
 	}
-	say_error(c, why ? why : "xenoptic-ioemu ended");
-	answer_error(c, "Refused");
+	refuse(c, why ? why : "xenoptic-ioemu ended", "Refused");
 	/* A guest that has the device keeps it, dead, until it is detached; others never had it. */
 	c->state = c->served ? XO_CONTROLLER_FAILED : XO_CONTROLLER_LEAVING;
 	if (c->served && c->attachment)

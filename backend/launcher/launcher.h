@@ -13,6 +13,7 @@
 #include "holds.h"
 #include "hotplug.h"
 #include "keeper.h"
+#include "refusals.h"
 #include "server.h"
 #include "store.h"
 #include "worker.h"
@@ -27,6 +28,7 @@ struct xo_launcher {
 	struct xo_hotplug hotplug;
 	struct xo_devices devices;
 	struct xo_controllers controllers;
+	struct xo_refusals refusals;
 	struct xo_configured configured; /* with the toolstack role only */
 	struct xo_holds holds;
 	struct xo_server server;

@@ -113,6 +113,8 @@ static void request_finish(struct xo_request *request, json_t *message)
 
 void xo_request_return(struct xo_request *request, json_t *data)
 {
+	if (request->answered)
+		request->answered(request->priv, NULL, NULL);
 	request_finish(request, json_pack("{s:o}", "return", data ? data : json_object()));
 }
 
@@ -125,6 +127,8 @@ void xo_request_error(struct xo_request *request, const char *error_class, const
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	xo_text_clean(text); /* what it quotes may have been cut off */
+	if (request->answered)
+		request->answered(request->priv, error_class, text);
 	request_finish(request,
 		       json_pack("{s:{s:s,s:s}}", "error", "class", error_class, "desc", text));
 }

@@ -37,7 +37,9 @@ struct xo_request {
 	struct xo_server *server;
 	uint64_t client;
 	json_t *id;
-	void *job; /* the handler's */
+	/* May be NULL: when it is answered, whether or not anybody is there to hear it. NULL, NULL: no error. */
+	void (*answered)(void *priv, const char *error_class, const char *error);
+	void *priv;
 };
 
 struct xo_server_command {

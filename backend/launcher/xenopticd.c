@@ -233,7 +233,11 @@ static void domain_settled(void *priv, unsigned int domid)
 {
 	struct xo_launcher *launcher = priv;
 
+	struct xo_domain domain;
+
 	xo_holds_release(&launcher->holds, domid);
+	if (!xo_domain_read(&launcher->store, domid, &domain))
+		xo_refusals_started(&launcher->refusals, &domain);
 }
 
 static bool is_settled(void *priv, unsigned int domid)
@@ -253,6 +257,7 @@ static void store_changed(void *priv, const char *path)
 		xo_devices_changed(&launcher->devices, path);
 	if (!strcmp(path, "@releaseDomain")) {
 		xo_controllers_released(&launcher->controllers);
+		xo_refusals_released(&launcher->refusals, &launcher->store);
 		clean(launcher);
 	}
 }
@@ -356,6 +361,7 @@ static void init_parts(struct xo_launcher *launcher)
 		.priv = launcher,
 	};
 	xo_controllers_init(&launcher->controllers);
+	xo_refusals_init(&launcher->refusals);
 }
 
 /* What a former launcher left. The state file stays as it is until all of it has been read. */
@@ -456,6 +462,7 @@ static void stop(struct xo_launcher *launcher)
 	xo_server_close(&launcher->server);
 	xo_devices_fini(&launcher->devices);
 	xo_controllers_fini(&launcher->controllers);
+	xo_refusals_fini(&launcher->refusals);
 	if (launcher->config.toolstack) {
 		xo_configured_fini(&launcher->configured);
 		xo_holds_fini(&launcher->holds);

@@ -84,6 +84,15 @@ static void print_device(const json_t *device)
 		printf("  error: %s\n", text(device, "error", ""));
 }
 
+/* The guest has no such device, nor perhaps a domain. */
+static void print_refused(const json_t *refused)
+{
+	printf("%-20s %5d/%-3s %-6s %-13s %-20s %s\n  error: %s\n", text(refused, "guest", "?"),
+	       number(refused, "domid"), "-", text(refused, "type", "-"), "refused",
+	       text(refused, "drive", "-"), text(refused, "mode", "-"),
+	       text(refused, "error", "?"));
+}
+
 void xo_list_print(const json_t *list)
 {
 	const json_t *item;
@@ -96,4 +105,6 @@ void xo_list_print(const json_t *list)
 	       "MODE");
 	json_array_foreach (json_object_get(list, "guests"), i, item)
 		print_device(item);
+	json_array_foreach (json_object_get(list, "refused"), i, item)
+		print_refused(item);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,41 @@ static const char *find_qemu(void)
 		if (**path && !access(*path, X_OK))
 			return *path;
 	return NULL;
+}
+
+/* Why the guest does not start, where the launcher has not said so itself. */
+static char failure[512];
+
+/* stderr is qemu-dm-NAME.log. */
+static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(failure, sizeof(failure), format, args);
+	va_end(args);
+	fprintf(stderr, "device-model: %s\n", failure);
+}
+
+static const char *control_socket(void)
+{
+	const char *environment = getenv("XENOPTIC_SOCKET");
+
+	return environment ? environment : XO_CONTROL_SOCKET;
+}
+
+/* For its log and list. If it is not there, that is in our log as well. */
+static void tell_launcher(int domid)
+{
+	struct xo_cli cli = { .socket = control_socket() };
+	int code;
+
+	json_decref(xo_cli_call(&cli, "attach-failed",
+				json_pack("{s:i,s:s}", "domain", domid, "message", failure),
+				&code));
+	xo_cli_close(&cli);
 }
 
 /* One drive on one bus. The reason of a failure was printed. */
@@ -88,9 +124,7 @@ static int read_states(const struct xo_dm_arguments *arguments, json_t **states)
 		return 0;
 	}
 	if (r)
-		fprintf(stderr,
-			"device-model: the saved state of optical drives' controllers: %s\n",
-			strerror(-r));
+		fail("the saved state of optical drives' controllers: %s", strerror(-r));
 	return r;
 }
 
@@ -104,7 +138,7 @@ static int take_path(struct xo_dm_arguments *arguments)
 	int fd = xo_relay_listen(arguments->qmp_path);
 
 	if (fd < 0) {
-		fprintf(stderr, "device-model: %s: %s\n", arguments->qmp_path, strerror(-fd));
+		fail("%s: %s", arguments->qmp_path, strerror(-fd));
 		return fd;
 	}
 	snprintf(option, sizeof(option), "socket,id=libxl-cmd,fd=%d,server=on,wait=off", fd);
@@ -116,8 +150,7 @@ static int take_path(struct xo_dm_arguments *arguments)
 /* The drives are there, and the relay stands between libxl and QEMU. 0, or the reason was printed. */
 static int prepare(struct xo_dm_arguments *arguments)
 {
-	const char *environment = getenv("XENOPTIC_SOCKET");
-	const char *socket = environment ? environment : XO_CONTROL_SOCKET;
+	const char *socket = control_socket();
 	char run_dir[PATH_MAX];
 	json_t *states;
 	int r = read_states(arguments, &states);
@@ -136,7 +169,10 @@ static int prepare(struct xo_dm_arguments *arguments)
 	}
 	snprintf(run_dir, sizeof(run_dir), "%s", socket);
 	*strrchr(run_dir, '/') = '\0';
-	return xo_relay_start(arguments->qmp_fd, arguments->domid, socket, run_dir);
+	r = xo_relay_start(arguments->qmp_fd, arguments->domid, socket, run_dir);
+	if (r)
+		fail("the QMP relay cannot be started: %s", strerror(-r));
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -151,12 +187,16 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (xo_dm_arguments_parse(&arguments, argc, argv, error, sizeof(error))) {
-		fprintf(stderr, "device-model: %s\n", error);
+		fail("%s", error);
+		if (arguments.domid >= 0)
+			tell_launcher(arguments.domid);
 		return EXIT_FAILURE;
 	}
 	/* libxl's probe of the binary has no domain; a PV guest gets its drives by the launcher itself. */
 	if (arguments.domid >= 0 && !arguments.pv && arguments.optical_count &&
 	    prepare(&arguments)) {
+		if (failure[0])
+			tell_launcher(arguments.domid);
 		xo_dm_arguments_fini(&arguments);
 		return EXIT_FAILURE;
 	}

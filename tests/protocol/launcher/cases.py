@@ -750,7 +750,7 @@ def control_socket_is_strict(daemon):
     f = s.makefile("rw")
     for line, error in (
         ("{", "GenericError"), ("[]", "GenericError"), ('{"execute": 4}', "GenericError"),
-        ('{"execute": "nonsense"}', "CommandNotFound"), ('{"execute": "attach"}', "InvalidOption"),
+        ('{"execute": "nonsense"}', "CommandNotFound"), ('{"execute": "attach"}', "GenericError"),
         # Quoted up to the middle of a character.
         ('{"execute": "%s"}' % ("ä" * 70), "CommandNotFound"), ('{"execute": "x%s"}' % ("ä" * 70), "CommandNotFound"),
         *(('{"execute": "attach", "arguments": {"domain": 0, "options": ["%sname=%s"]}}' % (x, "ä" * 900), "InvalidOption")
