@@ -75,8 +75,8 @@ tests_protocol_vcpu_reader_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC)
 tests_protocol_vcpu_reader_LDADD = tests/loopback/liblb.la base/libbase.la
 
 # The wrapper that xl runs in QEMU's place.
-TESTS += tests/protocol/device-model.test
-EXTRA_DIST += tests/protocol/device-model.test
+TESTS += tests/protocol/device-model.test tests/protocol/held.test
+EXTRA_DIST += tests/protocol/device-model.test tests/protocol/held.test
 
 # The relay that the wrapper leaves between libxl and QEMU.
 TESTS += tests/protocol/relay.test
