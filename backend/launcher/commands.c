@@ -56,8 +56,12 @@ static void attach_controller(struct xo_launcher *launcher, const struct xo_doma
 			      const struct xo_options *options, const json_t *arguments,
 			      struct xo_request *request)
 {
+	struct xo_qemu_slots slots;
+
+	xo_qemu_slots_find(&slots, &launcher->store, domain->domid,
+			   json_object_get(arguments, "device-model"));
 	if (launcher->config.backend)
-		xo_controllers_attach(&launcher->controllers, domain, options,
+		xo_controllers_attach(&launcher->controllers, domain, options, &slots,
 				      flag_argument(arguments, "boot"),
 				      json_object_get(arguments, "states"), request);
 	else

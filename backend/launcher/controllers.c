@@ -254,25 +254,34 @@ static void ask(struct xo_controller *c)
 }
 
 static int choose_device(struct xo_controllers *controllers, unsigned int domid,
-			 const struct xo_options *options, char *error, size_t size)
+			 const struct xo_options *options, const struct xo_qemu_slots *slots,
+			 char *error, size_t size)
 {
 	if (options->slot >= 0) {
-		if (!xo_controllers_find(controllers, domid, (unsigned int)options->slot))
+		if (slots->holder[options->slot][0])
+			snprintf(error, size,
+				 "option \"slot=%d\": QEMU has its %s there; choose one from %u to "
+				 "%u",
+				 options->slot, slots->holder[options->slot], DEVICE_LAST,
+				 DEVICE_FIRST);
+		else if (xo_controllers_find(controllers, domid, (unsigned int)options->slot))
+			snprintf(error, size,
+				 "option \"slot=%d\": the guest has a controller there",
+				 options->slot);
+		else
 			return options->slot;
-		snprintf(error, size, "option \"slot=%d\": the guest has a controller there",
-			 options->slot);
 		return -EEXIST;
 	}
 	for (unsigned int i = DEVICE_FIRST; i >= DEVICE_LAST; i--)
-		if (!xo_controllers_find(controllers, domid, i))
+		if (!slots->holder[i][0] && !xo_controllers_find(controllers, domid, i))
 			return (int)i;
 	snprintf(error, size, "domain %u: it has too many controllers", domid);
 	return -ENOSPC;
 }
 
 void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_domain *domain,
-			   const struct xo_options *options, bool boot, const json_t *states,
-			   struct xo_request *request)
+			   const struct xo_options *options, const struct xo_qemu_slots *slots,
+			   bool boot, const json_t *states, struct xo_request *request)
 {
 	char error[256];
 	struct xo_controller *c;
@@ -286,7 +295,7 @@ void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_d
 				 xo_bus_name(options->bus), domain->domid, domain->type);
 		return;
 	}
-	device = choose_device(controllers, domain->domid, options, error, sizeof(error));
+	device = choose_device(controllers, domain->domid, options, slots, error, sizeof(error));
 	if (device < 0) {
 		xo_request_error(request, "InvalidOption", "%s", error);
 		return;

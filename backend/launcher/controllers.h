@@ -14,6 +14,7 @@
 #include "daemon_config.h"
 #include "drives.h"
 #include "options.h"
+#include "qemu_slots.h"
 #include "server.h"
 #include "store.h"
 #include "toolstack.h"
@@ -73,11 +74,12 @@ void xo_controllers_fini(struct xo_controllers *controllers);
 /*
  * A new controller for a guest. Answered when the worker serves. With `boot` a drive
  * that cannot be had leaves the controller without a medium until it can. `states` (may be NULL):
- * what was saved of the guest's controllers; the one of this is loaded (migration.h).
+ * what was saved of the guest's controllers; the one of this is loaded (migration.h). It gets none of the
+ * `slots` that QEMU has.
  */
 void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_domain *domain,
-			   const struct xo_options *options, bool boot, const json_t *states,
-			   struct xo_request *request);
+			   const struct xo_options *options, const struct xo_qemu_slots *slots,
+			   bool boot, const json_t *states, struct xo_request *request);
 
 /* Takes it away, whatever the guest does. The request (may be NULL) is answered when it is gone. */
 void xo_controllers_detach(struct xo_controller *controller, struct xo_request *request);

@@ -45,6 +45,7 @@ xenopticd_SOURCES = \
 	backend/launcher/optical_device.c backend/launcher/optical_device.h \
 	backend/launcher/points.c backend/launcher/points.h \
 	backend/launcher/process.c backend/launcher/process.h \
+	backend/launcher/qemu_slots.c backend/launcher/qemu_slots.h \
 	backend/launcher/refusals.c backend/launcher/refusals.h \
 	backend/launcher/server.c backend/launcher/server.h \
 	backend/launcher/state.c backend/launcher/state.h \

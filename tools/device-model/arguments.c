@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 /* "-optical" as xl passes it on, or with two dashes as QEMU takes its own options. */
 static bool is_option(const char *argument, const char *name)
 {
@@ -139,6 +141,25 @@ void xo_dm_arguments_fini(struct xo_dm_arguments *arguments)
 	free(arguments->qmp_path);
 	arguments->qemu = NULL;
 	arguments->qmp_path = NULL;
+}
+
+json_t *xo_dm_devices(const struct xo_dm_arguments *arguments)
+{
+	static const char *const names[] = { "machine", "M", "vga", "device" };
+	json_t *list = json_array();
+
+	for (char **argument = arguments->qemu; *argument && argument[1]; argument++) {
+		json_t *value = NULL;
+
+		for (size_t i = 0; i < XO_ARRAY_SIZE(names) && !value; i++)
+			if (is_option(*argument, names[i]))
+				value = json_string(argument[1]);
+		if (!value) /* another option, or not UTF-8 */
+			continue;
+		json_array_append_new(list, json_string(*argument));
+		json_array_append_new(list, value);
+	}
+	return list;
 }
 
 /* The launcher makes these when it finds the line in libxl's stored configuration. */

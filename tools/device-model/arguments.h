@@ -26,6 +26,9 @@ int xo_dm_arguments_parse(struct xo_dm_arguments *arguments, int argc, char **ar
 			  size_t size);
 void xo_dm_arguments_fini(struct xo_dm_arguments *arguments);
 
+/* What in QEMU's command line says which PCI devices it makes: an array, for the launcher (qemu_slots.h). */
+json_t *xo_dm_devices(const struct xo_dm_arguments *arguments);
+
 /*
  * The options of `-optical` as the launcher takes them, for the `n`-th of its emulated controllers (a
  * drive may be given on two buses): ["drive=…", "bus=…", …]; NULL when it has no n-th one. Its

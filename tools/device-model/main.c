@@ -75,15 +75,16 @@ static void tell_launcher(int domid)
 }
 
 /* One drive on one bus. The reason of a failure was printed. */
-static int attach(struct xo_cli *cli, int domid, json_t *options, json_t *states)
+static int attach(struct xo_cli *cli, int domid, json_t *options, json_t *devices, json_t *states)
 {
 	json_t *answer;
 	int code;
 
-	answer = xo_cli_call(cli, "attach",
-			     json_pack("{s:i,s:o,s:b,s:O?}", "domain", domid, "options", options,
-				       "boot", 1, "states", states),
-			     &code);
+	answer =
+		xo_cli_call(cli, "attach",
+			    json_pack("{s:i,s:o,s:b,s:O,s:O?}", "domain", domid, "options", options,
+				      "boot", 1, "device-model", devices, "states", states),
+			    &code);
 	if (!answer)
 		return -EIO;
 	json_decref(answer);
@@ -93,17 +94,19 @@ static int attach(struct xo_cli *cli, int domid, json_t *options, json_t *states
 static int attach_all(const struct xo_dm_arguments *arguments, const char *socket, json_t *states)
 {
 	struct xo_cli cli = { .socket = socket };
+	json_t *devices = xo_dm_devices(arguments);
 	int r = 0;
 
 	for (size_t i = 0; i < arguments->optical_count && !r; i++) {
 		json_t *options;
 
 		for (size_t n = 0; !r && (options = xo_dm_options(arguments->optical[i], n)); n++)
-			r = attach(&cli, arguments->domid, options, states);
+			r = attach(&cli, arguments->domid, options, devices, states);
 		if (r)
 			fprintf(stderr, "device-model: -optical %s: refused\n",
 				arguments->optical[i]);
 	}
+	json_decref(devices);
 	xo_cli_close(&cli);
 	return r;
 }
