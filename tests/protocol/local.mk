@@ -7,15 +7,17 @@ include tests/protocol/front/local.mk
 # Register-level drivers against the controllers' model.
 RIG_SOURCES = tests/protocol/rig.c tests/protocol/rig.h \
 	tests/protocol/fake_drive.c tests/protocol/fake_drive.h
+IDE_DRIVER_SOURCES = $(RIG_SOURCES) tests/protocol/ide_driver.c tests/protocol/ide_driver.h
+AHCI_DRIVER_SOURCES = $(RIG_SOURCES) tests/protocol/ahci_driver.c tests/protocol/ahci_driver.h
 check_PROGRAMS += tests/protocol/test_ide
 TESTS += tests/protocol/test_ide
-tests_protocol_test_ide_SOURCES = tests/protocol/test_ide.c $(RIG_SOURCES)
+tests_protocol_test_ide_SOURCES = tests/protocol/test_ide.c $(IDE_DRIVER_SOURCES)
 tests_protocol_test_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ahci
 TESTS += tests/protocol/test_ahci
-tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(RIG_SOURCES)
+tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(AHCI_DRIVER_SOURCES)
 tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
