@@ -473,6 +473,13 @@ static uint8_t register_read(struct xo_ide_channel *channel, unsigned int reg)
 
 	if (!drive_here(channel))
 		return BUS_FLOATING;
+	/*
+	 * A packet device alone on its cable answers for device 1 with 0 in every
+	 * register (ATA/ATAPI-6 9.16.1), else drivers took its signature for that
+	 * of a second drive.
+	 */
+	if (!drive_selected(channel))
+		return 0;
 	switch (reg) {
 	case REG_ERROR:
 		return s->error;
@@ -487,8 +494,7 @@ static uint8_t register_read(struct xo_ide_channel *channel, unsigned int reg)
 	case REG_DEVICE:
 		return s->device | 0xa0;
 	default:
-		if (drive_selected(channel))
-			set_interrupt(channel, false);
+		set_interrupt(channel, false);
 		return status_value(channel);
 	}
 }

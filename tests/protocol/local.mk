@@ -15,11 +15,23 @@ tests_protocol_test_ide_SOURCES = tests/protocol/test_ide.c $(IDE_DRIVER_SOURCES
 tests_protocol_test_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/protocol/test_ide_orders
+TESTS += tests/protocol/test_ide_orders
+tests_protocol_test_ide_orders_SOURCES = tests/protocol/test_ide_orders.c $(IDE_DRIVER_SOURCES)
+tests_protocol_test_ide_orders_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_ide_orders_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/protocol/test_ahci
 TESTS += tests/protocol/test_ahci
 tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(AHCI_DRIVER_SOURCES)
 tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/protocol/test_ahci_orders
+TESTS += tests/protocol/test_ahci_orders
+tests_protocol_test_ahci_orders_SOURCES = tests/protocol/test_ahci_orders.c $(AHCI_DRIVER_SOURCES)
+tests_protocol_test_ahci_orders_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_ahci_orders_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/protocol/test_pci tests/protocol/config_dump
 TESTS += tests/protocol/test_pci tests/protocol/lspci.test
