@@ -15,6 +15,12 @@ tests_protocol_test_ide_SOURCES = tests/protocol/test_ide.c $(IDE_DRIVER_SOURCES
 tests_protocol_test_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/protocol/test_ide_commands
+TESTS += tests/protocol/test_ide_commands
+tests_protocol_test_ide_commands_SOURCES = tests/protocol/test_ide_commands.c $(IDE_DRIVER_SOURCES)
+tests_protocol_test_ide_commands_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_ide_commands_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/protocol/test_ide_orders
 TESTS += tests/protocol/test_ide_orders
 tests_protocol_test_ide_orders_SOURCES = tests/protocol/test_ide_orders.c $(IDE_DRIVER_SOURCES)
@@ -26,6 +32,7 @@ TESTS += tests/protocol/test_ahci
 tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(AHCI_DRIVER_SOURCES)
 tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+
 
 check_PROGRAMS += tests/protocol/test_ahci_orders
 TESTS += tests/protocol/test_ahci_orders
