@@ -235,19 +235,18 @@ static int write_byte_count(struct xo_ahci *ahci)
 /*
  * The end of the command: byte count, FIS, PxCI, interrupt, in this order.
  * The PRD interrupt (DPS) is opportunistic (§5.4.2) and not raised: the end
- * of the command has one of its own.
+ * of the command has one of its own. `causes` are those of FISes with I set.
  */
-static void finish(struct xo_ahci *ahci, const struct task_file *tf, uint32_t causes)
+static void end_command(struct xo_ahci *ahci, const struct task_file *tf, uint32_t causes)
 {
 	struct xo_ahci_state *s = ahci->state;
 	uint32_t slot = (uint32_t)s->command.slot;
 
-	if (write_byte_count(ahci) || send_d2h(ahci, tf, true)) {
+	if (write_byte_count(ahci) || send_d2h(ahci, tf, causes & IS_DHRS)) {
 		bus_error(ahci);
 		return;
 	}
 	s->command.slot = -1;
-	causes |= IS_DHRS;
 	if (tf->status & XO_ATA_ST_ERR) {
 		s->halted = true;
 		causes |= IS_TFES;
@@ -257,14 +256,18 @@ static void finish(struct xo_ahci *ahci, const struct task_file *tf, uint32_t ca
 	xo_ahci_raise(ahci, causes);
 }
 
-static void send_pio_setup(struct xo_ahci *ahci, bool to_host, bool interrupt, uint8_t status,
+static void finish(struct xo_ahci *ahci, const struct task_file *tf, uint32_t causes)
+{
+	end_command(ahci, tf, causes | IS_DHRS);
+}
+
+/* `flags`: the direction and I bits; `end_status`: the status after the block's `bytes`. */
+static void send_pio_setup(struct xo_ahci *ahci, uint8_t flags, const struct task_file *tf,
 			   uint8_t end_status, uint32_t bytes)
 {
-	const struct task_file tf = { .status = status, .count = to_host ? XO_ATA_IR_IO : 0 };
-	uint8_t fis[FIS_SIZE] = { FIS_PIO_SETUP };
+	uint8_t fis[FIS_SIZE] = { FIS_PIO_SETUP, flags };
 
-	fis[1] = (uint8_t)((to_host ? FIS_TO_HOST : 0) | (interrupt ? FIS_INTERRUPT : 0));
-	put_task_file(fis, &tf);
+	put_task_file(fis, tf);
 	fis[15] = end_status;
 	xo_put_le16(fis + 16, bytes & 0xffff);
 	xo_ahci_receive(ahci, RECEIVED_PIO_SETUP, fis, sizeof(fis));
@@ -282,6 +285,22 @@ static uint32_t last_block(const struct xo_ahci_command *command, uint32_t lengt
 	return rest ? rest : XO_MIN(limit, length);
 }
 
+/* A packet's data went in blocks that each had a FIS like this; the last one stays to be seen. */
+static void send_data_setup(struct xo_ahci *ahci, uint8_t end_status)
+{
+	const struct xo_ahci_command *command = &ahci->state->command;
+	bool to_host = ahci->packet.state->direction == XO_DIR_IN;
+	uint32_t bytes = last_block(command, command->moved);
+	const struct task_file tf = {
+		.status = STATUS_READY | XO_ATA_ST_DRQ,
+		/* Byte count and interrupt reason, as in the registers (ATA8-ACS 7.18.4). */
+		.lba = { 0, (uint8_t)bytes, (uint8_t)(bytes >> 8) },
+		.count = to_host ? XO_ATA_IR_IO : 0,
+	};
+
+	send_pio_setup(ahci, FIS_INTERRUPT | (to_host ? FIS_TO_HOST : 0), &tf, end_status, bytes);
+}
+
 static void packet_done(struct xo_ahci *ahci)
 {
 	struct xo_ahci_command *command = &ahci->state->command;
@@ -295,9 +314,7 @@ static void packet_done(struct xo_ahci *ahci)
 	}
 	packet->phase = XO_PACKET_IDLE;
 	if (pio_data)
-		send_pio_setup(ahci, packet->direction == XO_DIR_IN, true,
-			       STATUS_READY | XO_ATA_ST_DRQ, tf.status,
-			       last_block(command, command->moved));
+		send_data_setup(ahci, tf.status);
 	finish(ahci, &tf, pio_data ? IS_PSS : 0);
 }
 
@@ -366,10 +383,17 @@ static void run_check_power(struct xo_ahci *ahci, const uint8_t *fis)
 	finish(ahci, &tf, 0);
 }
 
-static void run_reset(struct xo_ahci *ahci, const uint8_t *fis)
+static void run_diagnostic(struct xo_ahci *ahci, const uint8_t *fis)
 {
 	(void)fis;
 	finish(ahci, &signature, 0);
+}
+
+/* As a reset's, its FIS has no I bit (Serial ATA 2.6 11.5; nor does the parallel device interrupt). */
+static void run_device_reset(struct xo_ahci *ahci, const uint8_t *fis)
+{
+	(void)fis;
+	end_command(ahci, &signature, 0);
 }
 
 static void run_set_features(struct xo_ahci *ahci, const uint8_t *fis)
@@ -386,6 +410,8 @@ static void run_set_features(struct xo_ahci *ahci, const uint8_t *fis)
  */
 static void run_identify_packet(struct xo_ahci *ahci, const uint8_t *fis)
 {
+	const struct task_file setup = { .status = STATUS_READY | XO_ATA_ST_DRQ,
+					 .count = XO_ATA_IR_IO };
 	uint8_t data[IDENTIFY_BYTES];
 	uint32_t total = 0;
 
@@ -400,8 +426,7 @@ static void run_identify_packet(struct xo_ahci *ahci, const uint8_t *fis)
 		return;
 	}
 	ahci->state->command.moved = total;
-	send_pio_setup(ahci, true, true, STATUS_READY | XO_ATA_ST_DRQ, STATUS_READY,
-		       IDENTIFY_BYTES);
+	send_pio_setup(ahci, FIS_TO_HOST | FIS_INTERRUPT, &setup, STATUS_READY, IDENTIFY_BYTES);
 	const struct task_file tf = { .status = STATUS_READY, .count = fis[12] };
 
 	finish(ahci, &tf, IS_PSS);
@@ -409,6 +434,8 @@ static void run_identify_packet(struct xo_ahci *ahci, const uint8_t *fis)
 
 static void run_packet(struct xo_ahci *ahci, const uint8_t *fis)
 {
+	const struct task_file setup = { .status = STATUS_READY | XO_ATA_ST_DRQ,
+					 .count = XO_ATA_IR_COD };
 	struct xo_ahci_command *command = &ahci->state->command;
 	struct xo_guest_buffer buffer = { .dir = XO_DIR_IN };
 	uint8_t acmd[TABLE_ACMD_SIZE];
@@ -427,8 +454,7 @@ static void run_packet(struct xo_ahci *ahci, const uint8_t *fis)
 	command->dma = fis[3] & FEATURE_DMA;
 	command->byte_limit = xo_get_le16(fis + 5);
 	/* The packet itself goes by PIO. */
-	send_pio_setup(ahci, false, false, STATUS_READY | XO_ATA_ST_DRQ, XO_ATA_ST_BSY,
-		       PACKET_BYTES);
+	send_pio_setup(ahci, 0, &setup, XO_ATA_ST_BSY, PACKET_BYTES);
 	command->packet = true;
 	xo_packet_start(&ahci->packet, acmd, &buffer);
 }
@@ -437,9 +463,9 @@ static const struct {
 	uint8_t command;
 	void (*run)(struct xo_ahci *ahci, const uint8_t *fis);
 } commands[] = {
-	{ XO_ATA_CMD_DEVICE_RESET, run_reset },
+	{ XO_ATA_CMD_DEVICE_RESET, run_device_reset },
 	{ 0x20, run_signature_abort }, /* READ SECTORS */
-	{ XO_ATA_CMD_DIAGNOSTIC, run_reset },
+	{ XO_ATA_CMD_DIAGNOSTIC, run_diagnostic },
 	{ XO_ATA_CMD_PACKET, run_packet },
 	{ XO_ATA_CMD_IDENTIFY_PACKET, run_identify_packet },
 	{ XO_ATA_CMD_STANDBY_IMMEDIATE, run_done },

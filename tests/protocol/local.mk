@@ -33,6 +33,11 @@ tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(AHCI_DRIVER_SOUR
 tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/protocol/test_ahci_commands
+TESTS += tests/protocol/test_ahci_commands
+tests_protocol_test_ahci_commands_SOURCES = tests/protocol/test_ahci_commands.c $(AHCI_DRIVER_SOURCES)
+tests_protocol_test_ahci_commands_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_protocol_test_ahci_commands_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ahci_orders
 TESTS += tests/protocol/test_ahci_orders
