@@ -197,6 +197,164 @@ static void malformed_lists_stop_the_port(void **state)
 	}
 }
 
+/*
+ * CVE-2014-9718: a table shorter than the transfer, down to none. What the
+ * regions hold is moved and nothing beyond; the byte count says how much.
+ */
+static void cve_2014_9718_tables_shorter_than_the_transfer(void **state)
+{
+	static const uint32_t totals[] = { 4096, 2048, 5, 1, 0 };
+	struct board *b = *state;
+
+	for (size_t i = 0; i < 4 * XO_ARRAY_SIZE(totals); i++) {
+		uint32_t total = totals[i / 4];
+		bool to_drive = i & 1;
+		bool dma = i & 2;
+		uint8_t cdb[12];
+
+		read10(cdb, 6, 4);
+		if (to_drive)
+			cdb[0] = 0x2a;
+		memset(rig_ram(&b->rig, BUFFER, 8192), 0xee, 8192);
+		b->fake.written_bytes = 0;
+		if (total)
+			region(b, 0, 0, BUFFER, total);
+		region(b, 0, total ? 1 : 0, BUFFER + 4096, 4096); /* behind the table */
+		prepare(b, 0, 0xa0, dma, cdb, total ? 1 : 0, to_drive ? 0x40 : 0);
+		set(b, CI, 1);
+		assert_true(fake_pending(&b->fake) >= 0);
+		assert_int_equal(b->fake.length[fake_pending(&b->fake)], total);
+		run(b);
+		assert_int_equal(get(b, CI), 0);
+		assert_int_equal(rig_read(&b->rig, LIST + 4, 4), total);
+		assert_int_equal(b->fake.written_bytes, to_drive ? total : 0);
+		for (uint32_t at = 0; at < 8192; at++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + at, 1),
+					 !to_drive && at < total
+						 ? fake_pattern(6 + at / 2048, at % 2048)
+						 : 0xee);
+		clear_causes(b);
+	}
+	/* IDENTIFY into less than its 512 bytes. */
+	for (uint32_t total = 0; total <= 20; total += 10) {
+		memset(rig_ram(&b->rig, BUFFER, 512), 0xee, 512);
+		region(b, 0, 0, BUFFER, total ? total : 512);
+		prepare(b, 0, 0xa1, 0, NULL, total ? 1 : 0, 0);
+		set(b, CI, 1);
+		assert_int_equal(get(b, CI), 0);
+		assert_int_equal(rig_read(&b->rig, LIST + 4, 4), total);
+		for (uint32_t at = total; at < 512; at++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + at, 1), 0xee);
+		clear_causes(b);
+	}
+	assert_alive(b);
+}
+
+/* Bit 0 of an address is 0 whatever is written; odd counts, which 4.2.3.3 forbids, are taken by the byte. */
+static void odd_regions_are_taken_by_the_byte(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 6, 2);
+	memset(rig_ram(&b->rig, BUFFER, 0x4000), 0xee, 0x4000);
+	region(b, 0, 0, BUFFER + 1, 1001);
+	region(b, 0, 1, BUFFER + 0x1003, 1);
+	region(b, 0, 2, BUFFER + 0x2001, 4194304); /* the largest */
+	prepare(b, 0, 0xa0, 1, cdb, 3, 0);
+	set(b, CI, 1);
+	run(b);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(rig_read(&b->rig, LIST + 4, 4), 4096);
+	for (uint32_t at = 0; at < 4096; at++) {
+		uint32_t to = at < 1001 ? at : at == 1001 ? 0x1002 : 0x2000 + at - 1002;
+
+		assert_int_equal(*rig_ram(&b->rig, BUFFER + to, 1),
+				 fake_pattern(6 + at / 2048, at % 2048));
+	}
+	assert_int_equal(*rig_ram(&b->rig, BUFFER + 1001, 1), 0xee);
+	assert_int_equal(*rig_ram(&b->rig, BUFFER + 0x1003, 1), 0xee);
+	assert_int_equal(*rig_ram(&b->rig, BUFFER + 0x2000 + 3094, 1), 0xee);
+	clear_causes(b);
+	/* The table's own address has 7 bits that are none. */
+	rig_write(&b->rig, LIST + 8, 4, table_of(0) | 0x7f);
+	set(b, CI, 1);
+	run(b);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(rig_read(&b->rig, LIST + 4, 4), 4096);
+	clear_causes(b);
+}
+
+/* CVE-2019-12067: a command is asked for where no list is, or where the guest took its memory away. */
+static void cve_2019_12067_no_command_header(void **state)
+{
+	static const uint32_t lists[] = { 0, 0xfffffc00, RIG_RAM_BASE + RIG_RAM_SIZE };
+	struct board *b = *state;
+
+	for (size_t i = 0; i < 2 * XO_ARRAY_SIZE(lists); i++) {
+		set(b, CMD, FRE | 6);
+		set(b, CLB, lists[i / 2]);
+		set(b, CMD, FRE | ST | 6);
+		set(b, CI, i & 1 ? 0x80000000 : 0xffffffff);
+		assert_int_equal(get(b, PIS), HBFS);
+		assert_int_equal(b->fake.commands, 0);
+		assert_alive(b);
+		b->fake.commands = 0;
+	}
+}
+
+/*
+ * CVE-2016-1568, CVE-2020-25743, CVE-2023-5088: a port is reset with commands
+ * under way, and answers to them come when another one runs. CVE-2021-3735:
+ * it is reset again and again meanwhile.
+ */
+static void cve_2016_1568_late_answers_touch_no_later_command(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (int reset = 0; reset < 3; reset++) {
+		for (unsigned int slot = 0; slot < 3; slot++) {
+			read10(cdb, 3 + slot, 4);
+			region(b, slot, 0, BUFFER + 8192 * slot, 8192);
+			prepare(b, slot, 0xa0, 1, cdb, 1, 0);
+		}
+		memset(rig_ram(&b->rig, BUFFER, 0x8000), 0xee, 0x8000);
+		set(b, CI, 7);
+		assert_int_equal(get(b, TFD) & 0x80, 0x80);
+		for (int again = 0; again < 20; again++) {
+			if (reset == 0) {
+				set(b, CMD, FRE | 6);
+				set(b, CMD, FRE | 8 | 6);
+			} else if (reset == 1) {
+				set(b, SCTL, 1);
+				set(b, SCTL, 0);
+				set(b, CMD, FRE | 6);
+			} else {
+				set(b, GHC, 0x80000001);
+			}
+		}
+		assert_int_equal(get(b, CI), 0);
+		start_port(b);
+		read10(cdb, 70, 1);
+		region(b, 9, 0, BUFFER + 0x7000, 2048);
+		prepare(b, 9, 0xa0, 1, cdb, 1, 0);
+		set(b, CI, 1 << 9);
+		fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
+		assert_int_equal(get(b, CI), 1 << 9);
+		assert_int_equal(get(b, TFD) & 0x80, 0x80);
+		assert_false(b->rig.intx);
+		for (uint32_t at = 0; at < 0x8000; at++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + at, 1), 0xee);
+		fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
+		assert_int_equal(get(b, CI), 0);
+		assert_pattern(b, BUFFER + 0x7000, 70, 2048);
+		assert_int_equal(*rig_ram(&b->rig, BUFFER, 1), 0xee);
+		clear_causes(b);
+		assert_alive(b);
+	}
+}
+
 /* ST off, SRST, COMRESET, HBA reset, PCI reset: while idle, with the drive, after an error. */
 static void every_reset_in_every_state(void **state)
 {
@@ -385,6 +543,10 @@ int main(void)
 		TEST(residuals_show_in_the_byte_count),
 		TEST(all_slots_are_served_in_turn),
 		TEST(malformed_lists_stop_the_port),
+		TEST(cve_2014_9718_tables_shorter_than_the_transfer),
+		TEST(odd_regions_are_taken_by_the_byte),
+		TEST(cve_2019_12067_no_command_header),
+		TEST(cve_2016_1568_late_answers_touch_no_later_command),
 		TEST(every_reset_in_every_state),
 		TEST(messages_replace_the_line),
 		TEST(media_events_notify_who_asked),

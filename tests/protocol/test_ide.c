@@ -252,6 +252,221 @@ static void malformed_tables_fail_and_nothing_is_lost(void **state)
 	}
 }
 
+/*
+ * CVE-2014-9718: a table shorter than the transfer. What the regions hold is
+ * moved and nothing beyond, the drive is asked for no more, and the bus master
+ * has nothing left to do.
+ */
+static void cve_2014_9718_tables_shorter_than_the_transfer(void **state)
+{
+	static const uint32_t totals[] = { 4096, 2048, 6, 2 };
+	struct board *b = *state;
+
+	for (size_t i = 0; i < 2 * XO_ARRAY_SIZE(totals); i++) {
+		uint32_t total = totals[i / 2];
+		bool to_drive = i & 1;
+		uint8_t cdb[12];
+
+		read10(cdb, 6, 4);
+		if (to_drive)
+			cdb[0] = 0x2a;
+		memset(rig_ram(&b->rig, BUFFER, 0x3000), 0xee, 0x3000);
+		b->fake.written_bytes = 0;
+		region(b, 0, BUFFER, total / 2 & ~1u);
+		region(b, 1, BUFFER + 0x2000, 0x80000000u | (total - (total / 2 & ~1u)));
+		if (total == 2)
+			region(b, 0, BUFFER + 0x2000, 0x80000002);
+		packet(b, cdb, 0);
+		start_dma(b, to_drive ? BM_WRITE : BM_READ);
+		assert_true(fake_pending(&b->fake) >= 0);
+		assert_int_equal(b->fake.length[fake_pending(&b->fake)], total);
+		fake_run(&b->fake, rig_packet(&b->rig));
+		assert_int_equal(in(b, BM + 2) & 3, 0);
+		in(b, STATUS);
+		for (uint32_t at = 0; !to_drive && at < total; at++) {
+			uint32_t first = total == 2 ? 0 : total / 2 & ~1u;
+			uint32_t to = at < first ? at : 0x2000 + at - first;
+
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + to, 1),
+					 fake_pattern(6 + at / 2048, at % 2048));
+			*rig_ram(&b->rig, BUFFER + to, 1) = 0xee;
+		}
+		for (uint32_t at = 0; at < 0x3000; at++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + at, 1), 0xee);
+		if (to_drive)
+			assert_int_equal(b->fake.written_bytes, total);
+		out(b, BM, 0);
+		out(b, BM + 2, 6);
+		assert_alive(b);
+	}
+}
+
+/* Bit 0 of addresses and counts, and bits 1 and 0 of the table's address, are 0 whatever is written. */
+static void odd_tables_are_taken_as_even(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 6, 2);
+	memset(rig_ram(&b->rig, BUFFER, 0x3000), 0xee, 0x3000);
+	region(b, 0, BUFFER + 1, 1001);
+	region(b, 1, BUFFER + 0x1003, 0x80000000u | 3097);
+	rig_out(&b->rig, BM + 4, 4, TABLE + 3);
+	assert_int_equal(rig_in(&b->rig, BM + 4, 4), TABLE);
+	packet(b, cdb, 0);
+	out(b, BM, BM_READ);
+	fake_run(&b->fake, rig_packet(&b->rig));
+	assert_int_equal(in(b, BM + 2) & 7, 4);
+	assert_int_equal(in(b, STATUS) & 0x89, 0);
+	for (uint32_t at = 0; at < 4096; at++)
+		assert_int_equal(*rig_ram(&b->rig, BUFFER + (at < 1000 ? at : 0x1002 + at - 1000),
+					  1),
+				 fake_pattern(6 + at / 2048, at % 2048));
+	assert_int_equal(*rig_ram(&b->rig, BUFFER + 1000, 1), 0xee);
+	assert_int_equal(*rig_ram(&b->rig, BUFFER + 0x1001, 1), 0xee);
+	assert_int_equal(*rig_ram(&b->rig, BUFFER + 0x1002 + 3096, 1), 0xee);
+	/* A count of 1 is one of 0 then: 64 KiB. */
+	region(b, 0, BUFFER, 0x80000001);
+	packet(b, cdb, 0);
+	start_dma(b, BM_READ);
+	fake_run(&b->fake, rig_packet(&b->rig));
+	assert_int_equal(in(b, BM + 2) & 7, 5);
+	assert_int_equal(in(b, STATUS) & 0x89, 0);
+	out(b, BM, 0);
+}
+
+/* A table may not cross 64 KiB; what lies behind the boundary is not its part. */
+static void tables_end_at_64_kib(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	memset(rig_ram(&b->rig, BUFFER, 8192), 0xee, 8192);
+	rig_write(&b->rig, 0x20fff8, 8, 0x0000100000000000u | BUFFER);
+	rig_write(&b->rig, 0x210000, 8, 0x8000100000000000u | (BUFFER + 4096));
+	read10(cdb, 6, 4);
+	packet(b, cdb, 0);
+	rig_out(&b->rig, BM + 4, 4, 0x20fff8);
+	out(b, BM, BM_READ);
+	fake_run(&b->fake, rig_packet(&b->rig));
+	assert_int_equal(in(b, STATUS) & 0x89, 0x01);
+	assert_int_equal(in(b, BM + 2) & 3, 2);
+	for (uint32_t at = 0; at < 8192; at++)
+		assert_int_equal(*rig_ram(&b->rig, BUFFER + at, 1), 0xee);
+	out(b, BM, 0);
+	assert_alive(b);
+}
+
+/*
+ * CVE-2015-5154: string accesses beyond the block that the device asked for.
+ * The packet takes its 12 bytes, each data block its own, and then nobody.
+ */
+static void cve_2015_5154_strings_beyond_the_block(void **state)
+{
+	static const uint8_t mode_select[12] = { 0x55, 0x10, 0, 0, 0, 0, 0, 0, 31 };
+	static uint8_t bytes[1 << 20];
+	struct board *b = *state;
+
+	for (unsigned int width = 1; width <= 4; width *= 2) {
+		/* Only the command's own data follow it: of a MiB the drive gets 31 bytes. */
+		memset(bytes, 0x5a, sizeof(bytes));
+		memcpy(bytes, mode_select, 12);
+		b->fake.written_bytes = 0;
+		b->fake.commands = 0;
+		out(b, ERR, 0);
+		out(b, MID, 16);
+		out(b, HIGH, 0);
+		out(b, STATUS, 0xa0);
+		assert_true(xo_bus_write_string(&b->rig.bus, DATA, width, bytes,
+						(uint32_t)sizeof(bytes) / width));
+		assert_int_equal(in(b, ALT) & 0x88, 0x80);
+		fake_run(&b->fake, rig_packet(&b->rig));
+		assert_int_equal(in(b, STATUS) & 0x89, 0);
+		assert_int_equal(b->fake.commands, 1);
+		assert_int_equal(b->fake.written_bytes, 31);
+		for (uint32_t at = 0; at < 31; at++)
+			assert_int_equal(b->fake.written[at], 0x5a);
+		/* With no command, in a data-in block, and while the drive has it: nothing. */
+		assert_true(xo_bus_write_string(&b->rig.bus, DATA, width, bytes, 4096));
+		out(b, STATUS, 0xa1);
+		assert_true(xo_bus_write_string(&b->rig.bus, DATA, width, bytes, 4096));
+		assert_int_equal(in(b, ALT) & 0x88, 0x08);
+		assert_true(xo_bus_read_string(&b->rig.bus, DATA, width, bytes,
+					       (uint32_t)sizeof(bytes) / width));
+		assert_int_equal(xo_get_le16(bytes), 0x85c0);
+		for (uint32_t at = 512; at < sizeof(bytes); at++)
+			assert_int_equal(bytes[at], 0);
+		assert_int_equal(in(b, STATUS) & 0x89, 0);
+		assert_alive(b);
+	}
+}
+
+/* CVE-2020-29443: an address that wraps, read by PIO. The drive alone judges it; no byte comes that it did not give. */
+static void cve_2020_29443_addresses_that_wrap(void **state)
+{
+	static uint8_t bytes[512 * 1024];
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 0xffffffff, 100); /* more than the drive's buffer */
+	packet(b, cdb, 0xfffe);
+	fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
+	memset(bytes, 0xee, sizeof(bytes));
+	assert_true(xo_bus_read_string(&b->rig.bus, DATA, 2, bytes, sizeof(bytes) / 2));
+	assert_int_equal(bytes[64 * 2048 - 1], fake_pattern(0xffffffff + 63, 2047));
+	for (uint32_t at = 64 * 2048; at < sizeof(bytes); at++)
+		assert_int_equal(bytes[at], 0);
+	assert_int_equal(in(b, ALT) & 0x88, 0x80);
+	assert_int_equal(xo_get_be32(b->fake.cdb[fake_pending(&b->fake)] + 2), 63);
+	fake_answer(&b->fake, rig_packet(&b->rig), XO_SENSE_LBA_OUT_OF_RANGE, 36 * 2048);
+	assert_int_equal(rig_in(&b->rig, DATA, 2), 0);
+	assert_int_equal(in(b, STATUS) & 0x89, 0x01);
+	assert_int_equal(in(b, ERR) >> 4, 5);
+	assert_alive(b);
+}
+
+/* CVE-2020-25743, CVE-2023-5088: the answer to a command that was reset comes while another one runs. */
+static void cve_2023_5088_late_answers_touch_no_later_command(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (int reset = 0; reset < 2; reset++) {
+		memset(rig_ram(&b->rig, BUFFER, 8192), 0xee, 8192);
+		read10(cdb, 3, 4);
+		region(b, 0, BUFFER, 0x80000000u | 8192);
+		packet(b, cdb, 0);
+		start_dma(b, BM_READ);
+		if (reset) {
+			out(b, ALT, SRST);
+			out(b, ALT, 0);
+		} else {
+			out(b, STATUS, 0x08);
+		}
+		out(b, BM, 0);
+		out(b, BM + 2, 6);
+		read10(cdb, 70, 1);
+		region(b, 0, BUFFER + 4096, 0x80000000u | 2048);
+		packet(b, cdb, 0);
+		start_dma(b, BM_READ);
+		/* The first one's answer, with data. */
+		fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
+		assert_int_equal(in(b, ALT) & 0x88, 0x80);
+		assert_int_equal(in(b, BM + 2) & 7, 1);
+		assert_false(b->rig.intx);
+		for (uint32_t at = 0; at < 8192; at++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + at, 1), 0xee);
+		fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
+		assert_int_equal(in(b, STATUS) & 0x89, 0);
+		for (uint32_t at = 0; at < 2048; at++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + 4096 + at, 1),
+					 fake_pattern(70, at));
+		out(b, BM, 0);
+		out(b, BM + 2, 6);
+		assert_alive(b);
+	}
+}
+
 /* SRST, DEVICE RESET or a PCI reset in each state of a command; late answers of the drive go nowhere. */
 static void every_reset_in_every_state(void **state)
 {
@@ -441,6 +656,12 @@ int main(void)
 		TEST(dma_out_reaches_the_drive),
 		TEST(a_dma_command_without_data_needs_no_bus_master),
 		TEST(malformed_tables_fail_and_nothing_is_lost),
+		TEST(cve_2014_9718_tables_shorter_than_the_transfer),
+		TEST(odd_tables_are_taken_as_even),
+		TEST(tables_end_at_64_kib),
+		TEST(cve_2015_5154_strings_beyond_the_block),
+		TEST(cve_2020_29443_addresses_that_wrap),
+		TEST(cve_2023_5088_late_answers_touch_no_later_command),
 		TEST(every_reset_in_every_state),
 		TEST(nien_masks_the_line_only),
 		TEST(strings_are_moved_whole),
