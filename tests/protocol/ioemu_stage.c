@@ -42,7 +42,8 @@ static void child_exec(struct worker *w)
 		dup2(fds[i], XO_FD_CONTROL + i);
 	snprintf(path, sizeof(path), "%s/xenoptic-ioemu", getenv("top_builddir"));
 	execl(path, "xenoptic-ioemu", "--domid", domid, "--name", "guest", "--bus", w->bus,
-	      "--device", "27", "--link", "5,6,8,524288", "--user", "nobody", (char *)NULL);
+	      "--device", "27", "--link", "5,6,8,524288", "--identity", w->identity, "--user",
+	      "nobody", (char *)NULL);
 	_exit(127);
 }
 
@@ -98,11 +99,17 @@ static void shut_in(struct worker *w)
 
 struct worker *worker_new(const char *bus)
 {
+	return worker_new_as(bus, "drive");
+}
+
+struct worker *worker_new_as(const char *bus, const char *identity)
+{
 	struct worker *w = calloc(1, sizeof(*w));
 	int control[2];
 	int link[2];
 
 	w->bus = bus;
+	w->identity = identity;
 	assert_int_equal(xo_control_pair(control), 0);
 	w->control = control[0];
 	w->worker_end = control[1];
@@ -360,6 +367,42 @@ void ide_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t byte
 	wait_for(w, ide_done);
 	assert_int_equal(in(w, CMD + 7) & 0x89, 0);
 	assert_false(lb_guest_intx(w->guest, DEVICE, 0));
+}
+
+static void ahci_identify(struct worker *w)
+{
+	uint8_t *header = ram(w, LIST, 32);
+	uint8_t cdb[12] = { 0 };
+
+	ahci_prepare(w, cdb, false, 512);
+	xo_put_le32(header, 0x10005);
+	memcpy(ram(w, TABLE, 4), "\x27\x80\xa1", 4);
+	set(w, PORT + 0x38, 1);
+	wait_for(w, ahci_done);
+	set(w, PORT + 0x10, 0xffffffff);
+	set(w, ABAR + 0x08, 1);
+}
+
+static void ide_identify(struct worker *w)
+{
+	out(w, CMD + 7, 1, 0xa1);
+	wait_for(w, ide_done);
+	assert_int_equal(in(w, CMD + 7) & 9, 8);
+	finish_access(w, (struct lb_access){ .type = LB_ACCESS_PORT,
+					     .is_ptr = true,
+					     .address = CMD,
+					     .size = 2,
+					     .count = 256,
+					     .data = BUFFER });
+}
+
+void identify(struct worker *w, uint8_t id[512])
+{
+	if (!strcmp(w->bus, "ide"))
+		ide_identify(w);
+	else
+		ahci_identify(w);
+	memcpy(id, ram(w, BUFFER, 512), 512);
 }
 
 void block_cdb(uint8_t cdb[12], uint8_t opcode, uint32_t lba)

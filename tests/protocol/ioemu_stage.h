@@ -33,6 +33,7 @@ enum {
 
 struct worker {
 	const char *bus;
+	const char *identity;
 	int control;
 	int worker_end; /* of the control channel, kept for successors */
 	int ledger;
@@ -53,6 +54,8 @@ extern uint32_t guest_domid;
 
 /* xenoptic-ioemu with a drive on that bus ("ahci", "ide"), started, and shut in. */
 struct worker *worker_new(const char *bus);
+/* The same with an identity: "drive", as worker_new() has it, or "generic". */
+struct worker *worker_new_as(const char *bus, const char *identity);
 void worker_free(struct worker *w);
 
 /* Starts it, or its successor. */
@@ -85,6 +88,9 @@ bool ahci_done(struct worker *w);
 void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
 void ide_start(struct worker *w);
 void ide_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
+
+/* IDENTIFY PACKET DEVICE on either, after its start. */
+void identify(struct worker *w, uint8_t id[512]);
 
 /* READ or WRITE of BLOCKS blocks. */
 void block_cdb(uint8_t cdb[12], uint8_t opcode, uint32_t lba);

@@ -67,6 +67,56 @@ static void both_buses_read_and_write(void **state)
 	}
 }
 
+static void assert_text(const uint8_t id[512], unsigned int word, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		assert_int_equal(id[2 * word + (i ^ 1)], i < strlen(text) ? text[i] : ' ');
+}
+
+/* IDENTIFY's strings: the drive's, from its INQUIRY, which is asked for once; or ours, and nobody asks. */
+static void the_identity_is_the_drives_or_generic(void **state)
+{
+	static const char *const buses[] = { "ahci", "ide" };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		bool generic = i & 1;
+		struct worker *w = worker_new_as(buses[i / 2], generic ? "generic" : "drive");
+		uint8_t before[512];
+		uint8_t id[512];
+		uint8_t sum = 0;
+
+		assert_int_equal(w->executed, generic ? 0 : 1);
+		if (i / 2)
+			ide_start(w);
+		else
+			ahci_start(w);
+		identify(w, id);
+		assert_int_equal(xo_get_le16(id), 0x85c0);
+		assert_text(id, 27, generic ? "XENOPTIC DVD/BD DRIVE" : "TESTDRV Burner of tests",
+			    40);
+		assert_text(id, 23, generic ? "1.00" : "1.23", 8);
+		assert_text(id, 10, "", 20);
+		/* DMA and its modes, PACKET, and Serial ATA where it is: the same for both. */
+		assert_int_equal(xo_get_le16(id + 2 * 49), 0x0f00);
+		assert_int_equal(xo_get_le16(id + 2 * 63), 0x0007);
+		assert_int_equal(xo_get_le16(id + 2 * 88), 0x203f);
+		assert_int_equal(xo_get_le16(id + 2 * 82), 0x0210);
+		assert_int_equal(xo_get_le16(id + 2 * 76), i / 2 ? 0 : 0x0002);
+		for (int k = 0; k < 512; k++)
+			sum = (uint8_t)(sum + id[k]);
+		assert_int_equal(sum, 0);
+		/* A successor says the same and does not ask again. */
+		memcpy(before, id, sizeof(id));
+		kill(w->pid, SIGKILL);
+		identify(w, id);
+		assert_int_equal(w->starts, 2);
+		assert_memory_equal(id, before, sizeof(id));
+		assert_int_equal(w->executed, generic ? 0 : 1);
+		worker_free(w);
+	}
+}
+
 /* Exits of a read at `address`, and that it is `expected`. */
 static uint64_t exits_to_read(struct worker *w, uint64_t address, uint32_t expected)
 {
@@ -443,6 +493,7 @@ int main(void)
 	const char *domid = getenv("TEST_DOMID");
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_buses_read_and_write),
+		cmocka_unit_test(the_identity_is_the_drives_or_generic),
 		cmocka_unit_test(registers_are_read_without_exits),
 		cmocka_unit_test(the_page_follows_the_register),
 		cmocka_unit_test(the_page_is_no_memory_to_commands),
