@@ -310,10 +310,13 @@ static void cve_2019_12067_no_command_header(void **state)
  */
 static void cve_2016_1568_late_answers_touch_no_later_command(void **state)
 {
+	static const struct xo_packet_result good;
 	struct board *b = *state;
 	uint8_t cdb[12];
 
 	for (int reset = 0; reset < 3; reset++) {
+		int handle;
+
 		for (unsigned int slot = 0; slot < 3; slot++) {
 			read10(cdb, 3 + slot, 4);
 			region(b, slot, 0, BUFFER + 8192 * slot, 8192);
@@ -322,6 +325,7 @@ static void cve_2016_1568_late_answers_touch_no_later_command(void **state)
 		memset(rig_ram(&b->rig, BUFFER, 0x8000), 0xee, 0x8000);
 		set(b, CI, 7);
 		assert_int_equal(get(b, TFD) & 0x80, 0x80);
+		handle = fake_pending(&b->fake);
 		for (int again = 0; again < 20; again++) {
 			if (reset == 0) {
 				set(b, CMD, FRE | 6);
@@ -329,6 +333,7 @@ static void cve_2016_1568_late_answers_touch_no_later_command(void **state)
 			} else if (reset == 1) {
 				set(b, SCTL, 1);
 				set(b, SCTL, 0);
+				xo_packet_complete(rig_packet(&b->rig), handle, &good);
 				set(b, CMD, FRE | 6);
 			} else {
 				set(b, GHC, 0x80000001);
@@ -340,6 +345,8 @@ static void cve_2016_1568_late_answers_touch_no_later_command(void **state)
 		region(b, 9, 0, BUFFER + 0x7000, 2048);
 		prepare(b, 9, 0xa0, 1, cdb, 1, 0);
 		set(b, CI, 1 << 9);
+		/* To a drive that has given the first one up, and to none. */
+		xo_packet_complete(rig_packet(&b->rig), handle, &good);
 		fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
 		assert_int_equal(get(b, CI), 1 << 9);
 		assert_int_equal(get(b, TFD) & 0x80, 0x80);

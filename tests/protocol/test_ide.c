@@ -428,28 +428,35 @@ static void cve_2020_29443_addresses_that_wrap(void **state)
 /* CVE-2020-25743, CVE-2023-5088: the answer to a command that was reset comes while another one runs. */
 static void cve_2023_5088_late_answers_touch_no_later_command(void **state)
 {
+	static const struct xo_packet_result good;
 	struct board *b = *state;
 	uint8_t cdb[12];
 
 	for (int reset = 0; reset < 2; reset++) {
+		int handle;
+
 		memset(rig_ram(&b->rig, BUFFER, 8192), 0xee, 8192);
 		read10(cdb, 3, 4);
 		region(b, 0, BUFFER, 0x80000000u | 8192);
 		packet(b, cdb, 0);
 		start_dma(b, BM_READ);
+		handle = fake_pending(&b->fake);
 		if (reset) {
 			out(b, ALT, SRST);
 			out(b, ALT, 0);
 		} else {
 			out(b, STATUS, 0x08);
 		}
+		xo_packet_complete(rig_packet(&b->rig), handle, &good);
+		assert_false(b->rig.intx);
 		out(b, BM, 0);
 		out(b, BM + 2, 6);
 		read10(cdb, 70, 1);
 		region(b, 0, BUFFER + 4096, 0x80000000u | 2048);
 		packet(b, cdb, 0);
 		start_dma(b, BM_READ);
-		/* The first one's answer, with data. */
+		/* The first one's answer, with data: to a drive that has given it up, and to none. */
+		xo_packet_complete(rig_packet(&b->rig), handle, &good);
 		fake_answer(&b->fake, rig_packet(&b->rig), 0, 0);
 		assert_int_equal(in(b, ALT) & 0x88, 0x80);
 		assert_int_equal(in(b, BM + 2) & 7, 1);
