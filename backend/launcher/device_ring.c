@@ -9,7 +9,9 @@
 #include "base/bytes.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "devices_private.h"
+#include "points.h"
 
 #define ADOPT_TIMEOUT_MS 5000
 
@@ -456,6 +458,22 @@ static void ring_gone(struct xo_device *device)
 	xo_units_ring_ended(device);
 }
 
+/*
+ * The process may be there for longer. It says so once, and that may have been read by a launcher that died before it
+ * wrote it down: the end of the channel says the same to its successor.
+ */
+static void let_go(struct xo_worker *worker)
+{
+	struct xo_device *device = worker->priv;
+
+	if (device->facts.ring != XO_RING_STOPPING)
+		return;
+	xo_point(XO_POINT_LET_GO);
+	ring_gone(device);
+	xo_lending_ring_departs(device->all->drives, worker);
+	xo_device_touch(device);
+}
+
 static void ring_event(struct xo_worker *worker, const char *event, const json_t *data, int *fds,
 		       size_t count)
 {
@@ -475,9 +493,8 @@ static void ring_event(struct xo_worker *worker, const char *event, const json_t
 		lun_lost(device, data);
 	} else if (!strcmp(event, "media")) {
 		media_event(device, data);
-	} else if (!strcmp(event, "disconnected") && device->facts.ring == XO_RING_STOPPING) {
-		ring_gone(device);
-		xo_lending_ring_departs(device->all->drives, worker);
+	} else if (!strcmp(event, "disconnected")) {
+		let_go(worker);
 	}
 	xo_device_touch(device);
 }
@@ -533,6 +550,7 @@ const struct xo_worker_ops xo_ring_worker_ops = {
 	.build = ring_build,
 	.started = ring_started,
 	.event = ring_event,
+	.closed = let_go,
 	.ended = ring_ended,
 	.save = ring_save,
 };

@@ -19,8 +19,9 @@ backend_launcher_liblauncher_la_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUN
 backend_launcher_liblauncher_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
 backend_launcher_liblauncher_la_LIBADD = xenstore-schemas/libschema.la $(INIH_LIBS) $(JANSSON_LIBS)
 
-sbin_PROGRAMS += xenopticd
-xenopticd_SOURCES = \
+# All of the launcher but what opens a real drive: a test opens another.
+noinst_LTLIBRARIES += backend/launcher/libdaemon.la
+backend_launcher_libdaemon_la_SOURCES = \
 	backend/launcher/attachment.c \
 	backend/launcher/commands.c \
 	backend/launcher/configured.c backend/launcher/configured.h \
@@ -42,7 +43,7 @@ xenopticd_SOURCES = \
 	backend/launcher/lending.c backend/launcher/lending.h \
 	backend/launcher/migration.c backend/launcher/migration.h \
 	backend/launcher/notify.c backend/launcher/notify.h \
-	backend/launcher/optical_device.c backend/launcher/optical_device.h \
+	backend/launcher/optical_device.h \
 	backend/launcher/points.c backend/launcher/points.h \
 	backend/launcher/process.c backend/launcher/process.h \
 	backend/launcher/qemu_slots.c backend/launcher/qemu_slots.h \
@@ -58,9 +59,14 @@ xenopticd_SOURCES = \
 	backend/launcher/worker.c backend/launcher/worker.h backend/launcher/worker_private.h \
 	backend/launcher/worker_control.c \
 	backend/launcher/xenopticd.c
-xenopticd_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
-xenopticd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(XENSTORE_CFLAGS) $(UDEV_CFLAGS)
-xenopticd_LDADD = backend/launcher/liblauncher.la base/libbase.la \
+backend_launcher_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC) $(LAUNCHER_DEFS)
+backend_launcher_libdaemon_la_CFLAGS = \
+	$(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(XENSTORE_CFLAGS) $(UDEV_CFLAGS)
+
+sbin_PROGRAMS += xenopticd
+xenopticd_SOURCES = backend/launcher/optical_device.c
+xenopticd_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
+xenopticd_LDADD = backend/launcher/libdaemon.la backend/launcher/liblauncher.la base/libbase.la \
 	$(UV_LIBS) $(JANSSON_LIBS) $(XENSTORE_LIBS) $(UDEV_LIBS)
 
 xolibexec_PROGRAMS += xenoptic-refresh
@@ -82,5 +88,13 @@ tests_unit_test_launcher_SOURCES = tests/unit/test_launcher.c
 tests_unit_test_launcher_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
 tests_unit_test_launcher_LDADD = backend/launcher/liblauncher.la base/libbase.la $(CMOCKA_LIBS)
 
-TESTS += tests/protocol/launcher.test tests/protocol/lines.test
-EXTRA_DIST += tests/protocol/launcher.test tests/protocol/lines.test tests/protocol/launcher/cases.py tests/protocol/launcher/lines.py tests/protocol/launcher/rig.py
+# The launcher with drives that are files, whose commands the workers' own ioctl() answers.
+check_PROGRAMS += tests/protocol/launcher/fake-device
+tests_protocol_launcher_fake_device_SOURCES = tests/protocol/launcher/fake_device.c
+tests_protocol_launcher_fake_device_CPPFLAGS = $(AM_CPPFLAGS) $(LAUNCHER_INC)
+tests_protocol_launcher_fake_device_LDADD = $(xenopticd_LDADD)
+
+TESTS += tests/protocol/launcher.test tests/protocol/lines.test tests/protocol/lent.test
+EXTRA_DIST += tests/protocol/launcher.test tests/protocol/lines.test tests/protocol/lent.test \
+	tests/protocol/launcher/cases.py tests/protocol/launcher/lent.py \
+	tests/protocol/launcher/lines.py tests/protocol/launcher/rig.py

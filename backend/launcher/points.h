@@ -8,6 +8,7 @@ enum xo_launcher_point {
 	XO_POINT_SPAWNED, /* started, its pid not written down */
 	XO_POINT_RECORDED, /* its pid is written down */
 	XO_POINT_ENDED, /* a worker's end was seen, nothing done about it */
+	XO_POINT_LET_GO, /* a ring has said that it has let go of its guest, nothing done about it */
 	XO_POINT_LINKED, /* a link was made and not yet offered to the drive */
 	XO_POINT_OFFERED, /* offered, no answer yet */
 	XO_POINT_SWITCH, /* before a state is written */

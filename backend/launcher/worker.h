@@ -68,6 +68,8 @@ struct xo_worker_ops {
 	/* An event; descriptors that are to be kept are replaced by -1 in fds. */
 	void (*event)(struct xo_worker *worker, const char *event, const json_t *data, int *fds,
 		      size_t count);
+	/* Nothing more will come from it: it has closed its end of the channel, or is dying. May be NULL. */
+	void (*closed)(struct xo_worker *worker);
 	/* It ended for good; `why` says so for people, NULL: as it was told to. */
 	void (*ended)(struct xo_worker *worker, const char *why);
 	/* What the launcher's successor must know, should the worker be dead by then as well. */

@@ -187,6 +187,8 @@ void xo_worker_read_some(struct xo_worker *worker)
 			continue;
 		if (r < 0) /* it ends; wait for that, not for its channel */
 			uv_poll_stop(worker->control_poll);
+		if (r == -EPIPE && worker->ops->closed)
+			worker->ops->closed(worker);
 		return;
 	}
 }

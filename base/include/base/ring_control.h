@@ -48,9 +48,10 @@
  *	"disconnect"	{"force": bool}
  *		Takes no more requests, waits for the replies of those sent (with
  *		force: does not), publishes them, unmaps the ring, closes the port.
- *		return	{}, after the event "disconnected"; then the worker exits with status 0,
- *			but its process is there until the end of a command that it had given to a
- *			lent drive
+ *		return	{}, after the event "disconnected", and then the end of what comes by the
+ *			channel, for a launcher that finds both read; the worker exits with status
+ *			0, but its process is there until the end of a command that it had given
+ *			to a lent drive
  *	"query"		{}
  *		return	{"luns": [{"lun": TEXT, "link": N, "slots": N, "slot-size": N,
  *			"in-flight": N, "lent": bool}…], "requests": N, "responses": N, "bad-requests": N,

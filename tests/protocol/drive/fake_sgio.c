@@ -53,6 +53,9 @@ static void read_write(sg_io_hdr_t *hdr, bool write)
 		return;
 	}
 	length = XO_MIN(blocks * FAKE_SECTOR_SIZE, hdr->dxfer_len);
+	hdr->resid = (int)(hdr->dxfer_len - length);
+	if (!length)
+		return;
 	if (write) {
 		memcpy(device->sector[lba], hdr->dxferp, length);
 		for (uint32_t i = 0; i < blocks; i++)
@@ -61,7 +64,6 @@ static void read_write(sg_io_hdr_t *hdr, bool write)
 	} else {
 		memcpy(hdr->dxferp, device->sector[lba], length);
 	}
-	hdr->resid = (int)(hdr->dxfer_len - length);
 }
 
 static void get_event(sg_io_hdr_t *hdr)
@@ -243,6 +245,15 @@ static int sg_io(sg_io_hdr_t *user)
 	__atomic_store_n(&device->running, 0, __ATOMIC_SEQ_CST);
 	*user = hdr;
 	return 0;
+}
+
+/* The thread in the drive keeps the process, and all that it has open. */
+void _exit(int status)
+{
+	if (device && device->outlives && __atomic_load_n(&device->running, __ATOMIC_SEQ_CST))
+		syscall(SYS_exit, status);
+	for (;;)
+		syscall(SYS_exit_group, status);
 }
 
 int ioctl(int fd, unsigned long request, ...)

@@ -45,6 +45,7 @@ struct fake_device {
 	uint32_t event; /* media event code that waits */
 	uint32_t delay_ms[256];
 	uint32_t running;
+	uint32_t outlives; /* a process that ends stays until its command has ended */
 	uint32_t
 		misbehave; /* the next command makes a call that the sandbox must not let through */
 	uint32_t disc_status; /* byte 2 of READ DISC INFORMATION */

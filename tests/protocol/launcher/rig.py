@@ -265,14 +265,15 @@ class Daemon:
     count = 0
     all = []
 
-    def __init__(self, *options, config=None, environment=None):
+    def __init__(self, *options, config=None, environment=None, program="xenopticd", libexec=LIBEXEC):
         Daemon.count += 1
         Daemon.all.append(self)
         self.number = Daemon.count
         self.name = f"daemon{Daemon.count}"
         self.run = f"{DIR}/run{Daemon.count}"
         self.socket = f"{self.run}/control.sock"
-        self.options = list(options)
+        self.program = f"{BUILD}/{program}"
+        self.options = ["--libexec-dir", libexec, *options]
         if config:
             path = f"{DIR}/{self.name}.conf"
             with open(path, "w", encoding="utf-8") as f:
@@ -284,8 +285,8 @@ class Daemon:
     def start(self, environment=None):
         with open(f"{DIR}/{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(
-                [f"{BUILD}/xenopticd", "--run-dir", self.run, "--state-dir", f"{DIR}/state"]
-                + ["--libexec-dir", LIBEXEC, "--libxl-dir", f"{DIR}/libxl", "--user", "nobody", "--log", "7", *self.options],
+                [self.program, "--run-dir", self.run, "--state-dir", f"{DIR}/state"]
+                + ["--libxl-dir", f"{DIR}/libxl", "--user", "nobody", "--log", "7", *self.options],
                 stdout=log, stderr=log, env={**os.environ, **(environment or {})},
             )  # fmt: skip
 

@@ -231,6 +231,7 @@ static void test_disconnect(void **state)
 	assert_true(stage_execute(stage, "disconnect", json_object(), NULL, 0));
 	while (!stage->ended)
 		assert_true(stage_pump(stage));
+	assert_true(stage->hung_up);
 	assert_true(WIFEXITED(stage->status));
 	assert_int_equal(WEXITSTATUS(stage->status), 0);
 	for (unsigned int i = 0; i < stage->luns[0].executed; i++)
@@ -251,6 +252,7 @@ static void test_disconnect_by_force(void **state)
 	assert_true(stage_execute(stage, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0));
 	while (!stage->ended)
 		assert_true(stage_pump(stage));
+	assert_true(stage->hung_up);
 	assert_true(WIFEXITED(stage->status) && WEXITSTATUS(stage->status) == 0);
 	stage_free(stage);
 }
@@ -703,6 +705,7 @@ static void test_lent_disconnect_by_force(void **state)
 	assert_true(stage_execute(stage, "disconnect", json_pack("{s:b}", "force", 1), NULL, 0));
 	while (!stage->ended)
 		assert_true(stage_pump(stage));
+	assert_true(stage->hung_up);
 	assert_true(WIFEXITED(stage->status) && WEXITSTATUS(stage->status) == 0);
 	assert_int_equal(device->running, 1);
 	lent_end(stage, device);

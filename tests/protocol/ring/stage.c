@@ -237,8 +237,10 @@ static void control_message(struct stage *stage)
 	size_t count = 0;
 	json_t *message = NULL;
 	const char *event;
+	int r = xo_control_receive(stage->control[0], &message, fds, &count);
 
-	if (xo_control_receive(stage->control[0], &message, fds, &count) != 1)
+	stage->hung_up = r == -EPIPE;
+	if (r != 1)
 		return;
 	event = json_string_value(json_object_get(message, "event"));
 	if (!event) {
@@ -309,7 +311,7 @@ bool stage_pump(struct stage *stage)
 {
 	struct pollfd fds[3 + STAGE_LUNS] = {
 		{ .fd = xenevtchn_fd(stage->evtchn), .events = POLLIN },
-		{ .fd = stage->control[0], .events = POLLIN },
+		{ .fd = stage->hung_up ? -1 : stage->control[0], .events = POLLIN },
 		{ .fd = stage->pidfd, .events = POLLIN },
 	};
 

@@ -62,6 +62,7 @@ struct stage {
 	bool killed; /* by that */
 	unsigned int deaths;
 	bool ready;
+	bool hung_up; /* nothing more comes by the control channel */
 	bool ended; /* it exited by itself */
 	int status;
 	json_t *reply; /* the last return or error, owned */

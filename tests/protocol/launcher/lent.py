@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the launcher promises of a drive that it has lent to a ring, one case each; see lent.test."""
+import ctypes
+import mmap
+import os
+
+from rig import BUILD, DIR, PATIENCE
+from rig import Daemon, Frontend, Store, check, create, lbctl, main, shut_in
+
+DOM0 = Store(f"{DIR}/socket")
+LIBEXEC = f"{DIR}/libexec"
+READ = bytes([0x28] + 9 * [0])  # READ(10) of nothing
+
+
+class Memory(ctypes.Structure):
+    """The beginning of struct fake_device, tests/protocol/drive/fake_sgio.h."""
+
+    SIZE = 16 << 20  # more than there is of it
+    _fields_ = [
+        ("max_transfer", ctypes.c_uint32), ("gone", ctypes.c_uint32), ("commands", ctypes.c_uint64),
+        ("writes", ctypes.c_uint64), ("locked", ctypes.c_uint32), ("event", ctypes.c_uint32),
+        ("delay_ms", ctypes.c_uint32 * 256), ("running", ctypes.c_uint32), ("outlives", ctypes.c_uint32),
+    ]  # fmt: skip
+
+
+class Drive:
+    """A drive of this host, by its name in /dev."""
+
+    def __init__(self):
+        fd = os.memfd_create("drive")
+        os.ftruncate(fd, Memory.SIZE)
+        self.memory = Memory.from_buffer(mmap.mmap(fd, Memory.SIZE))
+        self.memory.max_transfer = 64 << 10
+        self.memory.outlives = 1
+        self.fd = fd
+        self.name = f"/dev/shm/{os.path.basename(DIR)}-{fd}"
+        os.symlink(f"/proc/{os.getpid()}/fd/{fd}", self.name)
+
+    def remove(self):
+        os.unlink(self.name)
+        os.close(self.fd)
+
+
+class Reading:
+    """A guest with a READ in the drive that outlasts the test, and all that serves it."""
+
+    def __init__(self, direct="yes", environment=None):
+        self.drive = Drive()
+        self.daemon = Daemon(
+            config=f"[drive {self.drive.name}]\npoll-ms = 0\ndirect = {direct}\n", environment=environment,
+            program="tests/protocol/launcher/fake-device", libexec=LIBEXEC,
+        ).ready()  # fmt: skip
+        self.domid = create(f"guest{self.daemon.number}")
+        self.front = Frontend(self.domid, self.daemon.attach(self.domid, f"drive={self.drive.name}"))
+        self.front.connected = lambda: shut_in(socket=self.daemon.socket)
+        self.front.connect()
+        self.daemon.until(lambda: self.lent() == (direct == "yes"))
+        for _ in range(2):  # what a new guest has to be told
+            self.front.command()
+        self.drive.memory.delay_ms[READ[0]] = 3600000
+        self.front.send(READ)
+        self.daemon.until(lambda: self.drive.memory.running)
+
+    def lent(self):
+        (guest,) = self.daemon.control("list")["guests"]
+        return guest["units"][0]["lent"]
+
+    def end(self):
+        self.front.close()
+        lbctl("destroy-domain", self.domid)
+        DOM0.wait(f"/local/domain/0/backend/optical/{self.domid}", None)
+        self.daemon.idle()
+        self.daemon.stop()
+        self.drive.remove()
+
+
+def launcher_dies_when_the_ring_lets_go():
+    """xl destroy waits for the backend to close, and not for the command, whatever the launcher had written down."""
+    # States are written when the backend waits, when it is connected, and when it is closed.
+    for point in ("let-go=1", "switch=3", "switched=3"):
+        reading = Reading(environment={"XENOPTIC_KILL": f"launcher.{point}"})
+        front, daemon = reading.front, reading.daemon
+        DOM0.write(front.backend + "/online", 0)
+        DOM0.write(front.backend + "/state", 5)
+        DOM0.rm(front.base)
+        check(daemon.process.wait(PATIENCE) < 0, f"{point} was not reached")
+        check(reading.drive.memory.running, "the command has ended")
+        daemon.start()
+        front.backend_state(6)
+        reading.end()
+
+
+OWN = [launcher_dies_when_the_ring_lets_go]
+
+
+def programs():
+    """The workers, two of them with an ioctl() of their own; the host has no view of such a drive."""
+    os.mkdir(LIBEXEC)
+    for name in ("keeper", "domctl"):
+        os.symlink(f"{BUILD}/xenoptic-{name}", f"{LIBEXEC}/xenoptic-{name}")
+    for name in ("ring", "drive"):
+        os.symlink(f"{BUILD}/tests/protocol/{name}/fake-sgio", f"{LIBEXEC}/xenoptic-{name}")
+    os.symlink("/bin/true", f"{LIBEXEC}/xenoptic-refresh")
+
+
+programs()
+main(None, [], OWN)
