@@ -110,6 +110,7 @@ void xo_drives_fini(struct xo_drives *drives)
 		xo_trace_end(drive);
 		while (!LIST_EMPTY(&drive->links))
 			xo_attachment_free(LIST_FIRST(&drive->links));
+		xo_lending_forget(drive);
 		xo_worker_free(drive->worker);
 		drive->worker = NULL;
 		timer_stop(drive);

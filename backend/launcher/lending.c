@@ -122,6 +122,16 @@ static void end_loan(struct xo_drive *drive, struct xo_loan *loan)
 		say_returned(drive, link);
 }
 
+void xo_lending_forget(struct xo_drive *drive)
+{
+	struct xo_loan *loan;
+
+	while ((loan = LIST_FIRST(&drive->loans))) {
+		LIST_REMOVE(loan, entry);
+		free(loan);
+	}
+}
+
 /* Ends the loans to that ring, or (NULL) to rings that are not there. */
 static void end_loans(struct xo_drives *drives, struct xo_drive *drive,
 		      const struct xo_worker *ring)

@@ -52,6 +52,9 @@ int xo_lending_adopt(struct xo_drives *drives, const struct xo_worker_record *re
 /* After the launcher was started again: loans to rings that are not there any more end. */
 void xo_lending_settle(struct xo_drives *drives);
 
+/* At the end of the launcher; they go on. */
+void xo_lending_forget(struct xo_drive *drive);
+
 json_t *xo_lending_save(const struct xo_drive *drive);
 void xo_lending_restore(struct xo_drive *drive, const json_t *loans);
 

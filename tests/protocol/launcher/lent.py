@@ -90,7 +90,19 @@ def launcher_dies_when_the_ring_lets_go():
         reading.end()
 
 
-OWN = [launcher_dies_when_the_ring_lets_go]
+def launcher_is_started_again():
+    """It ends in order while it has lent the drive, and so does the next."""
+    reading = Reading()
+    for _ in range(2):
+        reading.daemon.process.terminate()
+        check(reading.daemon.process.wait(PATIENCE) == 0, "SIGTERM")
+        reading.daemon.start()
+        reading.daemon.ready()
+        check(reading.lent(), "the loan is forgotten")
+    reading.end()
+
+
+OWN = [launcher_dies_when_the_ring_lets_go, launcher_is_started_again]
 
 
 def programs():
