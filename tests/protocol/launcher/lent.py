@@ -3,9 +3,10 @@
 import ctypes
 import mmap
 import os
+import subprocess
 
 from rig import BUILD, DIR, PATIENCE
-from rig import Daemon, Frontend, Store, check, create, lbctl, main, shut_in
+from rig import Daemon, Frontend, Store, check, create, kill_and_wait, lbctl, main, shut_in
 
 DOM0 = Store(f"{DIR}/socket")
 LIBEXEC = f"{DIR}/libexec"
@@ -102,7 +103,27 @@ def launcher_is_started_again():
     reading.end()
 
 
-OWN = [launcher_dies_when_the_ring_lets_go, launcher_is_started_again]
+def detach_does_not_wait_for_a_command():
+    """A READ is no burn: a guest whose driver closes beside one loses its device at once, whoever gave it to the drive."""
+    for direct in ("yes", "no"):
+        reading = Reading(direct)
+        front, daemon = reading.front, reading.daemon
+        waiting = subprocess.Popen(
+            [f"{BUILD}/xenoptic", "--socket", daemon.socket, "detach", str(reading.domid)], stderr=subprocess.PIPE, text=True
+        )
+        front.backend_state(5)
+        front.state(6)
+        check(waiting.wait(PATIENCE) == 0, waiting.stderr.read())
+        listed = daemon.control("list")
+        check(listed["guests"] == [], listed)
+        if direct == "no":  # the ring's process ends here when it is killed, and the READ with it
+            check(listed["drives"][0]["process"]["lease"]["state"] == "draining", listed)
+            reading.drive.memory.delay_ms[READ[0]] = 0
+            kill_and_wait(daemon.workers()[("drive", reading.drive.name)]["pid"])
+        reading.end()
+
+
+OWN = [launcher_dies_when_the_ring_lets_go, launcher_is_started_again, detach_does_not_wait_for_a_command]
 
 
 def programs():
