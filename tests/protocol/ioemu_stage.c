@@ -2,12 +2,14 @@
 /* Launcher, drive, CPU and drivers; see ioemu_stage.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,8 +44,8 @@ static void child_exec(struct worker *w)
 		dup2(fds[i], XO_FD_CONTROL + i);
 	snprintf(path, sizeof(path), "%s/xenoptic-ioemu", getenv("top_builddir"));
 	execl(path, "xenoptic-ioemu", "--domid", domid, "--name", "guest", "--bus", w->bus,
-	      "--device", "27", "--link", "5,6,8,524288", "--identity", w->identity, "--user",
-	      "nobody", (char *)NULL);
+	      "--device", "27", "--link", "5,6,8,524288", "--identity", w->identity, "--interrupt",
+	      w->interrupt, "--user", "nobody", (char *)NULL);
 	_exit(127);
 }
 
@@ -56,6 +58,16 @@ void worker_start(struct worker *w)
 	assert_true(w->pid > 0);
 }
 
+void worker_restart(struct worker *w)
+{
+	int status;
+
+	kill(w->pid, SIGKILL);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	worker_start(w);
+	json_decref(await(w, "event"));
+}
+
 json_t *await(struct worker *w, const char *key)
 {
 	int fds[XO_CONTROL_FDS_MAX];
@@ -66,8 +78,10 @@ json_t *await(struct worker *w, const char *key)
 		int r = xo_control_receive(w->control, &message, fds, &count);
 
 		drive_serve(w); /* its INQUIRY */
-		if (r == 1 && json_object_get(message, key))
+		if (r == 1 && json_object_get(message, key)) {
+			w->passed = count ? fds[0] : -1;
 			return message;
+		}
 		assert_true(r >= 0);
 		if (r == 0)
 			usleep(2000);
@@ -97,12 +111,7 @@ static void shut_in(struct worker *w)
 	assert_int_equal(status, 0);
 }
 
-struct worker *worker_new(const char *bus)
-{
-	return worker_new_as(bus, "drive");
-}
-
-struct worker *worker_new_as(const char *bus, const char *identity)
+static struct worker *worker_new_with(const char *bus, const char *identity, const char *interrupt)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int control[2];
@@ -110,6 +119,7 @@ struct worker *worker_new_as(const char *bus, const char *identity)
 
 	w->bus = bus;
 	w->identity = identity;
+	w->interrupt = interrupt;
 	assert_int_equal(xo_control_pair(control), 0);
 	w->control = control[0];
 	w->worker_end = control[1];
@@ -130,6 +140,21 @@ struct worker *worker_new_as(const char *bus, const char *identity)
 	assert_non_null(w->guest);
 	assert_non_null(w->cpu);
 	return w;
+}
+
+struct worker *worker_new(const char *bus)
+{
+	return worker_new_with(bus, "drive", "intx");
+}
+
+struct worker *worker_new_as(const char *bus, const char *identity)
+{
+	return worker_new_with(bus, identity, "intx");
+}
+
+struct worker *worker_new_interrupting(const char *bus, const char *interrupt)
+{
+	return worker_new_with(bus, "drive", interrupt);
 }
 
 void worker_free(struct worker *w)
@@ -192,7 +217,7 @@ void drive_serve(struct worker *w)
 {
 	union xo_link_message message;
 
-	while (xo_link_receive(&w->server, &message) == 1) {
+	while (!w->slow && xo_link_receive(&w->server, &message) == 1) {
 		const struct xo_link_request *request = &message.request;
 
 		if (request->type != XO_LINK_REQUEST || request->tag < w->tags[request->slot])
@@ -205,9 +230,17 @@ void drive_serve(struct worker *w)
 	}
 }
 
+void drive_notice(struct worker *w, enum xo_notice notice)
+{
+	const union xo_link_message message = { .notice = { .type = XO_LINK_NOTICE,
+							    .notice = notice } };
+
+	assert_int_equal(xo_link_send(&w->server, &message), 0);
+}
+
 /* --- the guest --- */
 
-static uint64_t finish_access(struct worker *w, struct lb_access access)
+uint64_t finish_access(struct worker *w, struct lb_access access)
 {
 	int r = lb_vcpu_start(w->cpu, &access);
 
@@ -245,12 +278,12 @@ void set(struct worker *w, uint64_t address, uint32_t value)
 	access_one(w, LB_ACCESS_MEMORY, true, address, 4, value);
 }
 
-static uint8_t in(struct worker *w, uint32_t port)
+uint8_t in(struct worker *w, uint32_t port)
 {
 	return (uint8_t)access_one(w, LB_ACCESS_PORT, false, port, 1, 0);
 }
 
-static void out(struct worker *w, uint32_t port, uint32_t size, uint32_t value)
+void out(struct worker *w, uint32_t port, uint32_t size, uint32_t value)
 {
 	access_one(w, LB_ACCESS_PORT, true, port, size, value);
 }
@@ -319,9 +352,32 @@ void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t byt
 	ahci_prepare(w, cdb, write, bytes);
 	set(w, PORT + 0x38, 1);
 	wait_for(w, ahci_done);
+	ahci_acknowledge(w);
+}
+
+void ahci_acknowledge(struct worker *w)
+{
 	set(w, PORT + 0x10, 0xffffffff);
 	set(w, ABAR + 0x08, 1);
 	assert_false(lb_guest_intx(w->guest, DEVICE, 0));
+}
+
+void ahci_ata(struct worker *w, uint8_t command, uint8_t feature, uint8_t count)
+{
+	uint8_t *table = ram(w, TABLE, 0x100);
+
+	memset(table, 0, 0x100);
+	table[0] = 0x27;
+	table[1] = 0x80;
+	table[2] = command;
+	table[3] = feature;
+	table[12] = count;
+	xo_put_le32(ram(w, LIST, 32), 5);
+	xo_put_le32(ram(w, LIST, 32) + 8, TABLE);
+	set(w, PORT + 0x38, 1);
+	wait_for(w, ahci_done);
+	assert_int_equal(get(w, PORT + 0x20) & 0x89, 0);
+	ahci_acknowledge(w);
 }
 
 void ide_start(struct worker *w)
@@ -333,9 +389,19 @@ void ide_start(struct worker *w)
 	assert_int_equal(in(w, CMD + 5), 0xeb);
 }
 
-static bool ide_done(struct worker *w)
+bool ide_done(struct worker *w)
 {
 	return !(in(w, CTL + 2) & 0x80);
+}
+
+void ide_packet(struct worker *w, const uint8_t *cdb, bool dma)
+{
+	out(w, CMD + 1, 1, dma);
+	out(w, CMD + 4, 1, 0x00);
+	out(w, CMD + 5, 1, 0x20);
+	out(w, CMD + 7, 1, 0xa0);
+	for (int i = 0; i < 12; i += 2)
+		out(w, CMD, 2, xo_get_le16(cdb + i));
 }
 
 /* PIO with `rep insw` and `rep outsw`, a block of 8 KiB at a time. */
@@ -343,12 +409,7 @@ void ide_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t byte
 {
 	uint32_t at = 0;
 
-	out(w, CMD + 1, 1, 0);
-	out(w, CMD + 4, 1, 0x00);
-	out(w, CMD + 5, 1, 0x20);
-	out(w, CMD + 7, 1, 0xa0);
-	for (int i = 0; i < 12; i += 2)
-		out(w, CMD, 2, xo_get_le16(cdb + i));
+	ide_packet(w, cdb, false);
 	while (at < bytes) {
 		uint32_t block;
 
@@ -405,6 +466,43 @@ void identify(struct worker *w, uint8_t id[512])
 	memcpy(id, ram(w, BUFFER, 512), 512);
 }
 
+void ide_dma_prepare(struct worker *w, uint32_t bytes)
+{
+	static const uint32_t pieces[] = { 0x1004, 0xffe, 0x2, 0x3000 };
+	uint8_t *entry = ram(w, TABLE, 0x100);
+
+	out(w, BM, 1, 0);
+	for (uint32_t at = 0, i = 0; at < bytes; i++, entry += 8) {
+		uint32_t n = XO_MIN(bytes - at, pieces[i % XO_ARRAY_SIZE(pieces)]);
+
+		xo_put_le32(entry, BUFFER + at);
+		xo_put_le32(entry + 4, n | (at + n == bytes ? 0x80000000u : 0));
+		at += n;
+	}
+	out(w, BM + 4, 4, TABLE);
+	out(w, BM + 2, 1, 0x06);
+}
+
+void ide_dma_run(struct worker *w, bool write)
+{
+	out(w, BM, 1, write ? 0x01 : 0x09);
+}
+
+void ide_dma(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes)
+{
+	ide_dma_prepare(w, bytes);
+	ide_packet(w, cdb, true);
+	ide_dma_run(w, write);
+	wait_for(w, ide_done);
+	/* Active no more, no error, and the interrupt (Programming Interface for Bus Master IDE, status bits). */
+	assert_int_equal(in(w, BM + 2) & 0x07, 0x04);
+	out(w, BM, 1, 0);
+	assert_true(lb_guest_intx(w->guest, DEVICE, 0));
+	assert_int_equal(in(w, CMD + 7) & 0x89, 0);
+	out(w, BM + 2, 1, 0x04);
+	assert_false(lb_guest_intx(w->guest, DEVICE, 0));
+}
+
 void block_cdb(uint8_t cdb[12], uint8_t opcode, uint32_t lba)
 {
 	memset(cdb, 0, 12);
@@ -413,11 +511,51 @@ void block_cdb(uint8_t cdb[12], uint8_t opcode, uint32_t lba)
 	xo_put_be16(cdb + 7, BLOCKS);
 }
 
-void command(struct worker *w, const char *name)
+static void ask(struct worker *w, const char *name, const int *fd)
 {
 	json_t *message = json_pack("{s:s,s:i}", "execute", name, "id", 2);
 
-	assert_int_equal(xo_control_send(w->control, message, NULL, 0), 0);
+	assert_int_equal(xo_control_send(w->control, message, fd, fd ? 1 : 0), 0);
 	json_decref(message);
 	json_decref(await(w, "return"));
+}
+
+void command(struct worker *w, const char *name)
+{
+	ask(w, name, NULL);
+}
+
+void settle(struct worker *w)
+{
+	int unread = 1;
+
+	for (int i = 0; i < 4000 && unread; i++) {
+		assert_int_equal(ioctl(w->server.fd, SIOCOUTQ, &unread), 0);
+		if (unread)
+			usleep(1000);
+	}
+	assert_int_equal(unread, 0);
+	/* The last of it was read; it is done when the worker comes to the next thing. */
+	command(w, "query");
+}
+
+json_t *ask_in_vain(struct worker *w, const char *name, int fd)
+{
+	json_t *message = json_pack("{s:s,s:i}", "execute", name, "id", 2);
+
+	assert_int_equal(xo_control_send(w->control, message, &fd, fd >= 0 ? 1 : 0), 0);
+	json_decref(message);
+	return await(w, "error");
+}
+
+int worker_save(struct worker *w)
+{
+	ask(w, "save", NULL);
+	assert_true(w->passed >= 0);
+	return w->passed;
+}
+
+void worker_load(struct worker *w, int fd)
+{
+	ask(w, "load", &fd);
 }

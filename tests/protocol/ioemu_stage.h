@@ -34,7 +34,11 @@ enum {
 struct worker {
 	const char *bus;
 	const char *identity;
+	const char *interrupt;
+	bool dma; /* on IDE: by the bus master, not by PIO */
+	bool slow; /* the drive leaves what comes on the link */
 	int control;
+	int passed; /* the descriptor that came with the last message, or -1 */
 	int worker_end; /* of the control channel, kept for successors */
 	int ledger;
 	int client_fd, arena;
@@ -56,10 +60,14 @@ extern uint32_t guest_domid;
 struct worker *worker_new(const char *bus);
 /* The same with an identity: "drive", as worker_new() has it, or "generic". */
 struct worker *worker_new_as(const char *bus, const char *identity);
+/* The same, whose interrupts are "intx" or "msi". */
+struct worker *worker_new_interrupting(const char *bus, const char *interrupt);
 void worker_free(struct worker *w);
 
 /* Starts it, or its successor. */
 void worker_start(struct worker *w);
+/* Kills it, and starts its successor. */
+void worker_restart(struct worker *w);
 
 /* The next message of the worker's with that key; owned. */
 json_t *await(struct worker *w, const char *key);
@@ -67,13 +75,25 @@ json_t *await(struct worker *w, const char *key);
 /* A command of the launcher's, and its answer. */
 void command(struct worker *w, const char *name);
 
+/* One that it refuses, with a descriptor or -1: the error; owned. */
+json_t *ask_in_vain(struct worker *w, const char *name, int fd);
+/* What was sent to it on the link has been done. */
+void settle(struct worker *w);
+/* "save", whose descriptor is the caller's, and "load". */
+int worker_save(struct worker *w);
+void worker_load(struct worker *w, int fd);
+
 /* What has come by the link is carried out on `disc`. */
 void drive_serve(struct worker *w);
+void drive_notice(struct worker *w, enum xo_notice notice);
 
 /* A virtual CPU's accesses; workers that die meanwhile are started again. */
 uint32_t get(struct worker *w, uint64_t address);
 void set(struct worker *w, uint64_t address, uint32_t value);
 void config(struct worker *w, uint32_t reg, uint32_t size, uint32_t value);
+uint8_t in(struct worker *w, uint32_t port);
+void out(struct worker *w, uint32_t port, uint32_t size, uint32_t value);
+uint64_t finish_access(struct worker *w, struct lb_access access);
 
 /* The guest's memory. */
 uint8_t *ram(struct worker *w, uint64_t address, size_t length);
@@ -86,8 +106,18 @@ void ahci_start(struct worker *w);
 void ahci_prepare(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
 bool ahci_done(struct worker *w);
 void ahci_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
+void ahci_acknowledge(struct worker *w);
+/* An ATA command without data. */
+void ahci_ata(struct worker *w, uint8_t command, uint8_t feature, uint8_t count);
 void ide_start(struct worker *w);
+bool ide_done(struct worker *w);
+/* The packet, not its data. */
+void ide_packet(struct worker *w, const uint8_t *cdb, bool dma);
 void ide_command(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
+/* By the bus master: PRDs in TABLE, in pieces that are neither of a page nor in a row. */
+void ide_dma_prepare(struct worker *w, uint32_t bytes);
+void ide_dma_run(struct worker *w, bool write);
+void ide_dma(struct worker *w, const uint8_t *cdb, bool write, uint32_t bytes);
 
 /* IDENTIFY PACKET DEVICE on either, after its start. */
 void identify(struct worker *w, uint8_t id[512]);

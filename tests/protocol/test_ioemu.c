@@ -32,7 +32,7 @@ static void session(struct worker *w)
 
 	if (!strcmp(w->bus, "ide")) {
 		ide_start(w);
-		transfer = ide_command;
+		transfer = w->dma ? ide_dma : ide_command;
 	} else {
 		ahci_start(w);
 		transfer = ahci_command;
@@ -53,14 +53,19 @@ static void session(struct worker *w)
 	assert_int_equal(w->executed - before, 3);
 }
 
+/* The ways of a command's data. */
+static const struct {
+	const char *bus;
+	bool dma;
+} ways[] = { { "ahci", true }, { "ide", false }, { "ide", true } };
+
 static void both_buses_read_and_write(void **state)
 {
-	static const char *const buses[] = { "ahci", "ide" };
-
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct worker *w = worker_new(buses[i]);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(ways); i++) {
+		struct worker *w = worker_new(ways[i].bus);
 
+		w->dma = ways[i].dma;
 		session(w);
 		assert_int_equal(w->starts, 1);
 		worker_free(w);
@@ -348,10 +353,9 @@ static void killed_at_every_point(void **state)
 	static const char *const points[] = { "ioemu.taken",	 "ioemu.done",	"ioemu.committed",
 					      "ioemu.answered",	 "ioemu.sent",	"ioemu.replied",
 					      "ioemu.completed", "ioemu.mapped" };
-	static const char *const buses[] = { "ahci", "ide" };
 
 	(void)state;
-	for (size_t b = 0; b < 2; b++) {
+	for (size_t b = 0; b < XO_ARRAY_SIZE(ways); b++) {
 		for (size_t p = 0; p < XO_ARRAY_SIZE(points); p++) {
 			char kill[1024] = "";
 			struct worker *w;
@@ -361,10 +365,11 @@ static void killed_at_every_point(void **state)
 				snprintf(kill + strlen(kill), sizeof(kill) - strlen(kill),
 					 "%s%s=%d", n == 1 ? "" : ",", points[p], n);
 			setenv("XENOPTIC_KILL", kill, 1);
-			w = worker_new(buses[b]);
+			w = worker_new(ways[b].bus);
+			w->dma = ways[b].dma;
 			session(w);
 			if (w->starts < 2)
-				fail_msg("%s was not passed on %s", points[p], buses[b]);
+				fail_msg("%s was not passed on %s", points[p], ways[b].bus);
 			unsetenv("XENOPTIC_KILL");
 			worker_free(w);
 		}
