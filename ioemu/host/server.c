@@ -130,6 +130,9 @@ void xo_server_close(struct xo_host *host, bool destroy)
 		xenforeignmemory_unmap_resource(host->memory.handle, host->resource);
 	host->resource = NULL;
 	if (destroy && host->record && host->record->server) {
+		/* Xen keeps the level of a device that is there no more, and others may share the line. */
+		xendevicemodel_set_pci_intx_level(host->devicemodel, host->options.domid, 0, 0,
+						  host->options.device, 0, 0);
 		xendevicemodel_destroy_ioreq_server(host->devicemodel, host->options.domid,
 						    host->ioservid);
 		xo_ledger_commit(&host->record->server, 0);

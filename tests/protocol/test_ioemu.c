@@ -493,6 +493,38 @@ static void one_exit_starts_an_ahci_command(void **state)
 	worker_free(w);
 }
 
+static bool interrupted(struct worker *w)
+{
+	return lb_guest_intx(w->guest, DEVICE, 0);
+}
+
+/* Others may share the line: nobody could lower it any more. */
+static void a_worker_that_quits_leaves_its_line_low(void **state)
+{
+	static void (*const starts[])(struct worker *) = { ahci_start, ide_start };
+	struct lb_guest *guest = lb_guest_open(guest_domid);
+	uint8_t cdb[12];
+
+	(void)state;
+	assert_non_null(guest);
+	block_cdb(cdb, 0x28, 3);
+	for (size_t i = 0; i < 2; i++) {
+		struct worker *w = worker_new(i ? "ide" : "ahci");
+
+		starts[i](w);
+		if (i) {
+			ide_packet(w, cdb, false);
+		} else {
+			ahci_prepare(w, cdb, false, BYTES);
+			set(w, PORT + 0x38, 1);
+		}
+		wait_for(w, interrupted);
+		worker_free(w);
+		assert_false(lb_guest_intx(guest, DEVICE, 0));
+	}
+	lb_guest_close(guest);
+}
+
 int main(void)
 {
 	const char *domid = getenv("TEST_DOMID");
@@ -511,6 +543,7 @@ int main(void)
 		cmocka_unit_test(killed_at_seeded_counts),
 		cmocka_unit_test(a_trespasser_dies),
 		cmocka_unit_test(one_exit_starts_an_ahci_command),
+		cmocka_unit_test(a_worker_that_quits_leaves_its_line_low),
 	};
 
 	if (!domid) {
