@@ -112,6 +112,41 @@ static void complete(struct xo_host *host, int index, const struct xo_packet_res
 	xo_machine_commit(host);
 }
 
+/*
+ * A guest with asynchronous notification on polls no more: it asks GET EVENT STATUS NOTIFICATION and TEST UNIT READY
+ * when it is notified (Serial ATA, asynchronous notification; AHCI 1.3.1 §3.3.15). So it is told of whatever
+ * changes their answers, a drive that is gone or has come as well. IDE has no such way, and its drivers go on
+ * polling. Before the guest goes on its memory and registers are left as they are.
+ */
+void xo_drive_port_notify(struct xo_host *host)
+{
+	if (host->options.bus != XO_BUS_AHCI || !host->started)
+		return;
+	host->notice_due = host->record->window.hidden & XO_WINDOW_STOPPED;
+	if (host->notice_due)
+		return;
+	xo_ahci_notify(&host->ahci);
+	xo_machine_commit(host);
+}
+
+static void take_notice(struct xo_host *host, uint32_t notice)
+{
+	xo_point(XO_IOEMU_POINT_NOTICED);
+	switch (notice) {
+	case XO_NOTICE_MEDIUM_CHANGED:
+	case XO_NOTICE_EJECT_REQUEST:
+	case XO_NOTICE_MEDIUM_REMOVED:
+	case XO_NOTICE_LEASE_HELD:
+	case XO_NOTICE_DRIVE_GONE:
+	case XO_NOTICE_DRIVE_BACK:
+		xo_drive_port_notify(host);
+		break;
+	default:
+		/* LEASE_LOST: the guest leaves the drive, for its own successor or for good. */
+		break;
+	}
+}
+
 static void lose_link(struct xo_host *host, int why)
 {
 	const char *text =
@@ -123,6 +158,7 @@ static void lose_link(struct xo_host *host, int why)
 	xo_loop_remove(host->loop, &host->link_watch);
 	xo_warning("drive link lost: %s", text);
 	xo_control_event(XO_FD_CONTROL, "link-lost", json_pack("{s:s}", "message", text));
+	xo_drive_port_notify(host);
 }
 
 /* Without a drive every command ends at once: there is no medium. */
@@ -216,12 +252,7 @@ static void take_message(struct xo_host *host, const union xo_link_message *mess
 		take_reply(host, &message->reply);
 		break;
 	case XO_LINK_NOTICE:
-		if (host->options.bus == XO_BUS_AHCI && host->started &&
-		    (message->notice.notice == XO_NOTICE_MEDIUM_CHANGED ||
-		     message->notice.notice == XO_NOTICE_EJECT_REQUEST)) {
-			xo_ahci_notify(&host->ahci);
-			xo_machine_commit(host);
-		}
+		take_notice(host, message->notice.notice);
 		break;
 	}
 }

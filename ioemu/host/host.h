@@ -39,6 +39,7 @@ enum xo_ioemu_point {
 	XO_IOEMU_POINT_MAPPED, /* a range is recorded and mapped */
 	XO_IOEMU_POINT_MOVING, /* the window is recorded as away, and is not yet */
 	XO_IOEMU_POINT_MOVED, /* the window is moved, its type is not yet set, or was taken back */
+	XO_IOEMU_POINT_NOTICED, /* a notice was read from the link, the guest is not told */
 	XO_IOEMU_POINT_COUNT,
 };
 
@@ -221,6 +222,7 @@ struct xo_host {
 	struct xo_watch event_watch;
 	struct xo_watch control_watch;
 	bool stopped;
+	bool notice_due; /* the guest is to look at its drive when it goes on */
 	bool sandboxed;
 	bool started; /* the model is set up */
 	bool resuming; /* from the state of a predecessor, under a guest that runs and maps nothing now */
@@ -287,6 +289,8 @@ extern const struct xo_packet_drive_ops xo_drive_port_ops;
 void xo_drive_port_ready(struct xo_watch *watch, uint32_t events);
 /* After a commit: sends what the model submitted. */
 void xo_drive_port_flush(struct xo_host *host);
+/* The guest's drive is to be looked at again: tells a guest that waits to be told. */
+void xo_drive_port_notify(struct xo_host *host);
 /* Whether a command is with the drive. */
 bool xo_drive_port_busy(const struct xo_host *host);
 /* Everything that may be with the drive is sent again. */

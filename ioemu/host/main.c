@@ -34,6 +34,7 @@ const char *const xo_ioemu_points[XO_IOEMU_POINT_COUNT] = {
 	[XO_IOEMU_POINT_MAPPED] = "ioemu.mapped",
 	[XO_IOEMU_POINT_MOVING] = "ioemu.moving",
 	[XO_IOEMU_POINT_MOVED] = "ioemu.moved",
+	[XO_IOEMU_POINT_NOTICED] = "ioemu.noticed",
 };
 
 static int open_ledger(struct xo_host *host)
@@ -160,6 +161,9 @@ static int serve(struct xo_host *host)
 	if (r)
 		return r;
 	xo_drive_port_resend(host);
+	/* A predecessor may have died with a notice in its hands; none too many does harm. */
+	if (host->record->accesses)
+		xo_drive_port_notify(host);
 	xo_access_recover(host);
 	xo_control_event(XO_FD_CONTROL, "ready",
 			 json_pack("{s:i}", "generation", (int)host->ledger.header->generation));

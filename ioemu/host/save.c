@@ -47,6 +47,8 @@ void xo_host_continue(struct xo_host *host)
 {
 	host->stopped = false;
 	xo_window_hide(host, XO_WINDOW_STOPPED, false);
+	if (host->notice_due)
+		xo_drive_port_notify(host);
 	xo_access_recover(host);
 }
 

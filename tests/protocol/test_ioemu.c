@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -525,6 +526,124 @@ static void a_worker_that_quits_leaves_its_line_low(void **state)
 	lb_guest_close(guest);
 }
 
+/* --- media events --- */
+
+enum { SDB = 0x58, PX_IS = 0x10, PX_SNTF = 0x3c, IS_SDBS = 8 };
+
+/* SET FEATURES, enable use of Serial ATA feature, asynchronous notification. */
+static void notification_on(struct worker *w)
+{
+	ahci_ata(w, 0xef, 0x10, 5);
+	memset(ram(w, FISES + SDB, 8), 0, 8);
+}
+
+/* The Set Device Bits FIS with N and I, PxSNTF, the cause and the interrupt; all acknowledged. */
+static void assert_notified(struct worker *w)
+{
+	static const uint8_t fis[8] = { 0xa1, 0xc0 };
+
+	wait_for(w, interrupted);
+	assert_memory_equal(ram(w, FISES + SDB, 8), fis, 8);
+	assert_int_equal(get(w, PORT + PX_SNTF), 1);
+	assert_int_equal(get(w, PORT + PX_IS), IS_SDBS);
+	assert_int_equal(get(w, ABAR + 0x08), 1);
+	set(w, PORT + PX_SNTF, 1);
+	assert_int_equal(get(w, PORT + PX_SNTF), 0);
+	ahci_acknowledge(w);
+	memset(ram(w, FISES + SDB, 8), 0, 8);
+}
+
+static void assert_not_notified(struct worker *w)
+{
+	settle(w);
+	assert_int_equal(ram(w, FISES + SDB, 8)[0], 0);
+	assert_int_equal(get(w, PORT + PX_SNTF), 0);
+	assert_false(interrupted(w));
+}
+
+static const enum xo_notice media_notices[] = {
+	XO_NOTICE_MEDIUM_CHANGED, XO_NOTICE_EJECT_REQUEST, XO_NOTICE_MEDIUM_REMOVED,
+	XO_NOTICE_LEASE_HELD,	  XO_NOTICE_DRIVE_GONE,	   XO_NOTICE_DRIVE_BACK,
+};
+
+/* A guest that has it polls no more: whatever polling would find is told. */
+static void every_media_event_notifies(void **state)
+{
+	struct worker *w = worker_new("ahci");
+
+	(void)state;
+	ahci_start(w);
+	ahci_acknowledge(w);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(media_notices); i++)
+		drive_notice(w, media_notices[i]);
+	assert_not_notified(w);
+	notification_on(w);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(media_notices); i++) {
+		drive_notice(w, media_notices[i]);
+		assert_notified(w);
+	}
+	drive_notice(w, XO_NOTICE_LEASE_LOST);
+	assert_not_notified(w);
+	/* The drive's end: there is no medium from now on. */
+	shutdown(w->server.fd, SHUT_RDWR);
+	assert_notified(w);
+	worker_free(w);
+}
+
+/* IDE cannot tell: its drivers poll. What they do is not disturbed. */
+static void media_events_leave_ide_alone(void **state)
+{
+	struct worker *w = worker_new("ide");
+
+	(void)state;
+	ide_start(w);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(media_notices); i++)
+		drive_notice(w, media_notices[i]);
+	settle(w);
+	assert_false(interrupted(w));
+	session(w);
+	worker_free(w);
+}
+
+static void a_notice_outlives_its_worker(void **state)
+{
+	struct worker *w;
+
+	(void)state;
+	setenv("XENOPTIC_KILL", "ioemu.noticed=1", 1);
+	w = worker_new("ahci");
+	ahci_start(w);
+	notification_on(w);
+	drive_notice(w, XO_NOTICE_MEDIUM_REMOVED);
+	assert_notified(w);
+	assert_int_equal(w->starts, 2);
+	unsetenv("XENOPTIC_KILL");
+	worker_free(w);
+}
+
+/* While the guest stands still nothing is written to its memory, and a successor keeps to that. */
+static void a_stopped_guest_is_notified_when_it_goes_on(void **state)
+{
+	struct worker *w = worker_new("ahci");
+
+	(void)state;
+	ahci_start(w);
+	notification_on(w);
+	command(w, "stop");
+	drive_notice(w, XO_NOTICE_MEDIUM_REMOVED);
+	assert_not_notified(w);
+	command(w, "cont");
+	assert_notified(w);
+	command(w, "stop");
+	worker_restart(w);
+	drive_notice(w, XO_NOTICE_MEDIUM_CHANGED);
+	assert_not_notified(w);
+	command(w, "stop");
+	command(w, "cont");
+	assert_notified(w);
+	worker_free(w);
+}
+
 int main(void)
 {
 	const char *domid = getenv("TEST_DOMID");
@@ -544,6 +663,10 @@ int main(void)
 		cmocka_unit_test(a_trespasser_dies),
 		cmocka_unit_test(one_exit_starts_an_ahci_command),
 		cmocka_unit_test(a_worker_that_quits_leaves_its_line_low),
+		cmocka_unit_test(every_media_event_notifies),
+		cmocka_unit_test(media_events_leave_ide_alone),
+		cmocka_unit_test(a_notice_outlives_its_worker),
+		cmocka_unit_test(a_stopped_guest_is_notified_when_it_goes_on),
 	};
 
 	if (!domid) {

@@ -77,7 +77,7 @@ void xo_ahci_show(const struct xo_ahci *ahci, uint32_t shown[XO_AHCI_REGISTERS_S
 		  uint32_t *page);
 
 /*
- * The medium changed or the button was pressed: tells a guest that enabled
+ * The medium or the drive changed, or the button was pressed: tells a guest that enabled
  * asynchronous notification (Set Device Bits FIS with N, PxSNTF).
  */
 void xo_ahci_notify(struct xo_ahci *ahci);
