@@ -644,6 +644,49 @@ static void a_stopped_guest_is_notified_when_it_goes_on(void **state)
 	worker_free(w);
 }
 
+/* --- message interrupts --- */
+
+enum { MSI_AT = 0x80, MSI_ADDRESS = 0xfee03000, MSI_DATA = 0x4061 };
+
+static void assert_message(struct worker *w)
+{
+	struct lb_injection injection;
+
+	do
+		assert_int_equal(lb_guest_injection(w->guest, &injection, 10000), 1);
+	while (injection.type != LB_INJECTED_MSI);
+	assert_int_equal(injection.address, MSI_ADDRESS);
+	assert_int_equal(injection.data, MSI_DATA);
+}
+
+/* One message for each command, and the line stays low. */
+static void a_message_tells_of_a_command(void **state)
+{
+	struct worker *w = worker_new_interrupting("ahci", "msi");
+	struct lb_injection injection;
+	uint8_t cdb[12];
+
+	(void)state;
+	ahci_start(w);
+	config(w, MSI_AT + 4, 4, MSI_ADDRESS);
+	config(w, MSI_AT + 8, 4, 0);
+	config(w, MSI_AT + 12, 2, MSI_DATA);
+	config(w, MSI_AT + 2, 2, 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		block_cdb(cdb, 0x28, i);
+		ahci_prepare(w, cdb, false, BYTES);
+		set(w, PORT + 0x38, 1);
+		wait_for(w, ahci_done);
+		assert_message(w);
+		assert_memory_equal(ram(w, BUFFER, BYTES), w->disc + i * 2048, BYTES);
+		ahci_acknowledge(w);
+		settle(w);
+		while (lb_guest_injection(w->guest, &injection, 0))
+			assert_int_not_equal(injection.type, LB_INJECTED_MSI);
+	}
+	worker_free(w);
+}
+
 int main(void)
 {
 	const char *domid = getenv("TEST_DOMID");
@@ -667,6 +710,7 @@ int main(void)
 		cmocka_unit_test(media_events_leave_ide_alone),
 		cmocka_unit_test(a_notice_outlives_its_worker),
 		cmocka_unit_test(a_stopped_guest_is_notified_when_it_goes_on),
+		cmocka_unit_test(a_message_tells_of_a_command),
 	};
 
 	if (!domid) {
