@@ -73,6 +73,20 @@ static struct xo_chunk *chunk_find(struct xo_guest_memory *memory, uint64_t numb
 	return chunk->memory ? chunk : NULL;
 }
 
+/* Pages `first` to `last` of a chunk. Xen tells of pages that went, not of those that came: who misses one looks again. */
+static struct xo_chunk *chunk_with(struct xo_guest_memory *memory, uint64_t number, uint32_t first,
+				   uint32_t last)
+{
+	uint32_t wanted = (2u << last) - (1u << first);
+	struct xo_chunk *chunk = chunk_find(memory, number);
+
+	if (chunk && (chunk->absent & wanted)) {
+		chunk_unmap(memory, chunk);
+		chunk = chunk_find(memory, number);
+	}
+	return chunk && !(chunk->absent & wanted) ? chunk : NULL;
+}
+
 /*
  * Host memory of a guest physical address and how much of `length` lies in one
  * piece there; NULL where the page is no RAM (a hole, MMIO, ballooned out).
@@ -80,21 +94,19 @@ static struct xo_chunk *chunk_find(struct xo_guest_memory *memory, uint64_t numb
 static uint8_t *piece_at(struct xo_guest_memory *memory, uint64_t address, size_t length,
 			 size_t *piece)
 {
-	struct xo_chunk *chunk = chunk_find(memory, address / CHUNK_BYTES);
+	uint64_t number = address / CHUNK_BYTES;
 	uint32_t offset = (uint32_t)(address % CHUNK_BYTES);
 	size_t n = XO_MIN(length, (size_t)(CHUNK_BYTES - offset));
+	uint32_t first = offset >> PAGE_SHIFT;
+	uint32_t last = (uint32_t)(offset + n - 1) >> PAGE_SHIFT;
+	const struct xo_chunk *chunk;
 
+	if (memory->window && memory->window >= number * XO_CHUNK_PAGES + first &&
+	    memory->window <= number * XO_CHUNK_PAGES + last)
+		return NULL;
+	chunk = chunk_with(memory, number, first, last);
 	if (!chunk)
 		return NULL;
-	for (uint32_t page = offset >> PAGE_SHIFT; page <= (offset + n - 1) >> PAGE_SHIFT; page++) {
-		uint64_t number = chunk->number * XO_CHUNK_PAGES + page;
-
-		if (!(chunk->absent & 1u << page) && (!memory->window || number != memory->window))
-			continue;
-		/* A page that is not there now may come: do not keep the miss. */
-		chunk_unmap(memory, chunk);
-		return NULL;
-	}
 	*piece = n;
 	return chunk->memory + offset;
 }

@@ -73,15 +73,22 @@ tests_protocol_ring_fake_sgio_LDADD = $(xenoptic_ring_LDADD)
 EXTRA_DIST += tests/protocol/ring.test
 
 # The emulated controllers' process on the loopback.
-check_PROGRAMS += tests/protocol/test_ioemu
-TESTS += tests/protocol/ioemu.test
-EXTRA_DIST += tests/protocol/ioemu.test
-tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c \
-	tests/protocol/ioemu_stage.c tests/protocol/ioemu_stage.h
-tests_protocol_test_ioemu_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC) -D__XEN_TOOLS__
-tests_protocol_test_ioemu_CFLAGS = $(AM_CFLAGS) $(XENDEVICEMODEL_CFLAGS)
-tests_protocol_test_ioemu_LDADD = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) \
+ioemu_stage = tests/protocol/ioemu_stage.c tests/protocol/ioemu_stage.h
+ioemu_stage_cppflags = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC) -D__XEN_TOOLS__
+ioemu_stage_cflags = $(AM_CFLAGS) $(XENDEVICEMODEL_CFLAGS)
+ioemu_stage_libs = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) \
 	$(XENDEVICEMODEL_LIBS)
+check_PROGRAMS += tests/protocol/test_ioemu tests/protocol/test_ioemu_memory
+TESTS += tests/protocol/ioemu.test tests/protocol/ioemu-memory.test
+EXTRA_DIST += tests/protocol/ioemu.test tests/protocol/ioemu-memory.test
+tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c $(ioemu_stage)
+tests_protocol_test_ioemu_CPPFLAGS = $(ioemu_stage_cppflags)
+tests_protocol_test_ioemu_CFLAGS = $(ioemu_stage_cflags)
+tests_protocol_test_ioemu_LDADD = $(ioemu_stage_libs)
+tests_protocol_test_ioemu_memory_SOURCES = tests/protocol/test_ioemu_memory.c $(ioemu_stage)
+tests_protocol_test_ioemu_memory_CPPFLAGS = $(ioemu_stage_cppflags)
+tests_protocol_test_ioemu_memory_CFLAGS = $(ioemu_stage_cflags)
+tests_protocol_test_ioemu_memory_LDADD = $(ioemu_stage_libs)
 
 # The board: the controllers and the virtual burner under the qtest protocol (board.md).
 check_PROGRAMS += tests/protocol/board
