@@ -76,6 +76,24 @@ static uint64_t element(uint64_t base, const struct access *access, uint32_t i)
 	return access->down ? base - step : base + step;
 }
 
+/* Elements one by one, where some of their memory is not there: the others have theirs all the same. */
+static void move_elements(struct xo_host *host, const struct access *access, uint64_t memory,
+			  uint8_t *elements, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *bytes = elements + (size_t)i * access->size;
+		uint64_t at = memory + (uint64_t)i * access->size;
+
+		if (!access->read) {
+			if (xo_guest_memory_read(&host->memory, at, bytes, access->size))
+				memset(bytes, 0xff, access->size);
+		} else if (xo_guest_memory_write(&host->memory, at, bytes, access->size)) {
+			xo_log_limited(XO_LOG_WARNING, "rep ins to no RAM at %#llx",
+				       (unsigned long long)at);
+		}
+	}
+}
+
 /* `rep ins`, `rep outs` upwards: as many elements at once as the buffer holds. */
 static void port_string(struct xo_host *host, const struct access *access)
 {
@@ -90,12 +108,11 @@ static void port_string(struct xo_host *host, const struct access *access)
 		if (access->read) {
 			xo_bus_read_string(&host->bus, access->address, access->size, buffer, n);
 			if (xo_guest_memory_write(&host->memory, memory, buffer, bytes))
-				xo_log_limited(XO_LOG_WARNING, "rep ins to no RAM at %#llx",
-					       (unsigned long long)memory);
+				move_elements(host, access, memory, buffer, n);
 			continue;
 		}
 		if (xo_guest_memory_read(&host->memory, memory, buffer, bytes))
-			memset(buffer, 0xff, bytes);
+			move_elements(host, access, memory, buffer, n);
 		xo_bus_write_string(&host->bus, access->address, access->size, buffer, n);
 	}
 }

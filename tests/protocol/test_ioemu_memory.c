@@ -496,6 +496,203 @@ static void the_cache_is_bounded_and_emptied(void **state)
 	}
 }
 
+/* --- string instructions --- */
+
+enum { STRING_BLOCKS = 4, STRING = STRING_BLOCKS * 2048, FILL = 0xa5 };
+
+/* A `rep ins` or `rep outs` of a block at the data port, elements of `size` from `address` on. */
+static void string(struct worker *w, bool write, uint32_t size, uint32_t address, bool down)
+{
+	finish_access(w, (struct lb_access){ .type = LB_ACCESS_PORT,
+					     .write = write,
+					     .is_ptr = true,
+					     .df = down,
+					     .address = CMD,
+					     .size = size,
+					     .count = STRING / size,
+					     .data = address });
+}
+
+/* Where byte `i` of a string lies: downwards the elements are, not the bytes in them. */
+static uint32_t place_of(uint32_t address, uint32_t size, bool down, uint32_t i)
+{
+	return down ? address - i / size * size + i % size : address + i;
+}
+
+/* A page of the string that is not there, or NO_RAM. An element with a byte in it is lost as a whole. */
+static bool lost(uint32_t page, uint32_t address, uint32_t size, bool down, uint32_t i)
+{
+	uint32_t first = place_of(address, size, down, i / size * size);
+
+	return first + size > page && first < page + PAGE;
+}
+
+static void string_command(struct worker *w, bool write, uint32_t size, uint32_t address, bool down,
+			   uint32_t page)
+{
+	uint8_t cdb[12];
+
+	block_cdb(cdb, write ? 0x2a : 0x28, write ? 40 : 5);
+	xo_put_be16(cdb + 7, STRING_BLOCKS);
+	if (page != NO_RAM)
+		balloon_out(w, page);
+	ide_packet(w, cdb, false);
+	wait_for(w, ide_done);
+	assert_int_equal(in(w, CMD + 7), 0x58);
+	string(w, write, size, address, down);
+	wait_for(w, ide_done);
+	assert_int_equal(in(w, CMD + 7), 0x50);
+}
+
+static void string_in(struct worker *w, uint32_t size, uint32_t address, bool down, uint32_t page)
+{
+	const uint8_t *memory = ram(w, 0, BUFFER + 8 * PAGE);
+
+	memset(ram(w, BUFFER, 8 * PAGE), FILL, 8 * PAGE);
+	string_command(w, false, size, address, down, page);
+	for (uint32_t i = 0; i < STRING; i++) {
+		uint32_t at = place_of(address, size, down, i);
+		uint8_t expected = w->disc[5 * 2048 + i];
+
+		if (at >= page && at < page + PAGE)
+			continue;
+		if (lost(page, address, size, down, i))
+			expected = FILL;
+		if (memory[at] != expected)
+			fail_msg("byte %#x of a string at %#x %s, at %#x, is %#x", i, address,
+				 down ? "down" : "up", at, memory[at]);
+	}
+	if (page != NO_RAM)
+		balloon(w, page, false);
+}
+
+static void string_out(struct worker *w, uint32_t size, uint32_t address, bool down, uint32_t page)
+{
+	uint8_t *memory = ram(w, BUFFER, 8 * PAGE);
+	const uint8_t *disc = w->disc + 40 * 2048;
+
+	for (uint32_t i = 0; i < 8 * PAGE; i++)
+		memory[i] = (uint8_t)(i * 13 + (i >> 8));
+	string_command(w, true, size, address, down, page);
+	for (uint32_t i = 0; i < STRING; i++) {
+		uint32_t at = place_of(address, size, down, i) - BUFFER;
+		uint8_t expected = (uint8_t)(at * 13 + (at >> 8));
+
+		if (lost(page, address, size, down, i))
+			expected = 0xff;
+		if (disc[i] != expected)
+			fail_msg("byte %#x of a string at %#x %s, at %#x, came as %#x", i, address,
+				 down ? "down" : "up", at, disc[i]);
+	}
+	if (page != NO_RAM)
+		balloon(w, page, false);
+}
+
+/*
+ * Over three pages or four, upwards and downwards, words and long ones, in line with the pages and across. A page
+ * that is not there gives ones and takes nothing; the others have theirs all the same.
+ */
+static void strings_go_up_and_down_over_pages(void **state)
+{
+	static const uint32_t missing[] = { NO_RAM, BUFFER + PAGE, BUFFER + 2 * PAGE,
+					    BUFFER + 3 * PAGE };
+	static const uint32_t starts[] = { BUFFER + PAGE, BUFFER + PAGE - 7, BUFFER + 0x456 };
+	struct worker *w = started(&buses[1]);
+
+	(void)state;
+	for (size_t m = 0; m < XO_ARRAY_SIZE(missing); m++) {
+		for (size_t s = 0; s < XO_ARRAY_SIZE(starts); s++) {
+			for (uint32_t size = 2; size <= 4; size += 2) {
+				string_in(w, size, starts[s], false, missing[m]);
+				string_in(w, size, starts[s] + STRING, true, missing[m]);
+				string_out(w, size, starts[s], false, missing[m]);
+				string_out(w, size, starts[s] + STRING, true, missing[m]);
+			}
+		}
+	}
+	assert_int_equal(w->starts, 1);
+	worker_free(w);
+}
+
+static void copy(struct worker *w, bool write, uint64_t device, uint32_t size, uint32_t address,
+		 uint32_t count, bool down)
+{
+	uint64_t last = (count - 1) * size;
+
+	finish_access(w, (struct lb_access){ .type = LB_ACCESS_MEMORY,
+					     .write = write,
+					     .is_ptr = true,
+					     .df = down,
+					     .address = down ? device + last : device,
+					     .size = size,
+					     .count = count,
+					     .data = down ? address + last : address });
+}
+
+/* `rep movs` between registers and memory: both sides go up or down (COPY, data_is_ptr). */
+static void copies_go_up_and_down_over_pages(void **state)
+{
+	static const uint32_t values[4] = { LIST + 0x400, 0, FISES + 0x100, 0 };
+	struct worker *w = started(&buses[0]);
+
+	(void)state;
+	for (uint32_t size = 4; size <= 8; size += 4) {
+		for (int down = 0; down < 2; down++) {
+			/* An element crosses into the next page. */
+			uint32_t address = BUFFER + PAGE - 10;
+			uint32_t count = 16 / size;
+
+			for (int i = 0; i < 4; i++)
+				xo_put_le32(ram(w, address + 4 * i, 4), values[i]);
+			for (int i = 0; i < 4; i++)
+				set(w, PORT + 4 * i, 0);
+			copy(w, true, PORT, size, address, count, down);
+			for (int i = 0; i < 4; i++)
+				assert_int_equal(get(w, PORT + 4 * i), values[i]);
+			memset(ram(w, address - 8, 32), FILL, 32);
+			copy(w, false, PORT, size, address, count, down);
+			for (int i = 0; i < 4; i++)
+				assert_int_equal(xo_get_le32(ram(w, address + 4 * i, 4)),
+						 values[i]);
+			assert_int_equal(*ram(w, address - 1, 1), FILL);
+			assert_int_equal(*ram(w, address + 16, 1), FILL);
+		}
+	}
+	worker_free(w);
+}
+
+/* What is not there reads as ones; what goes there is lost; the elements beside it are not. */
+static void copies_leave_out_missing_pages(void **state)
+{
+	const uint32_t address = BUFFER + PAGE - 8;
+	struct worker *w = started(&buses[0]);
+
+	(void)state;
+	for (int down = 0; down < 2; down++) {
+		set(w, PORT + 0x00, LIST);
+		set(w, PORT + 0x08, FISES);
+		set(w, PORT + 0x0c, 0);
+		memset(ram(w, BUFFER, PAGE), FILL, PAGE);
+		balloon_out(w, BUFFER + PAGE);
+		copy(w, false, PORT, 4, address, 4, down);
+		assert_int_equal(xo_get_le32(ram(w, address, 4)), LIST);
+		assert_int_equal(xo_get_le32(ram(w, address + 4, 4)), 0);
+		xo_put_le32(ram(w, address, 4), LIST + 0x800);
+		xo_put_le32(ram(w, address + 4, 4), 1);
+		copy(w, true, PORT, 4, address, 4, down);
+		assert_int_equal(get(w, PORT + 0x00), LIST + 0x800);
+		assert_int_equal(get(w, PORT + 0x04), 1);
+		assert_int_equal(get(w, PORT + 0x08), 0xffffff00);
+		assert_int_equal(get(w, PORT + 0x0c), 0xffffffff);
+		balloon(w, BUFFER + PAGE, false);
+		/* Nothing of it was kept for the page that came in its place. */
+		assert_int_equal(xo_get_le32(ram(w, BUFFER + PAGE, 4)), 0);
+		set(w, PORT + 0x04, 0);
+	}
+	assert_int_equal(w->starts, 1);
+	worker_free(w);
+}
+
 int main(void)
 {
 	const char *domid = getenv("TEST_DOMID");
@@ -506,6 +703,9 @@ int main(void)
 		cmocka_unit_test(missing_lists_and_tables_are_errors),
 		cmocka_unit_test(a_page_that_came_is_found),
 		cmocka_unit_test(the_cache_is_bounded_and_emptied),
+		cmocka_unit_test(strings_go_up_and_down_over_pages),
+		cmocka_unit_test(copies_go_up_and_down_over_pages),
+		cmocka_unit_test(copies_leave_out_missing_pages),
 	};
 
 	if (!domid) {
