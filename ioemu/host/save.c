@@ -103,5 +103,7 @@ int xo_host_load(struct xo_host *host, int fd)
 		return r;
 	xo_packet_attend(xo_machine_packet(host));
 	xo_machine_commit(host);
+	/* Whose drive may have another medium, and who does not poll, is told to look. */
+	xo_drive_port_notify(host);
 	return 0;
 }

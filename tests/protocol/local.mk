@@ -78,9 +78,9 @@ ioemu_stage_cppflags = $(AM_CPPFLAGS) $(BASE_INC) $(LB_INC) -D__XEN_TOOLS__
 ioemu_stage_cflags = $(AM_CFLAGS) $(XENDEVICEMODEL_CFLAGS)
 ioemu_stage_libs = tests/loopback/liblb.la base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) \
 	$(XENDEVICEMODEL_LIBS)
-check_PROGRAMS += tests/protocol/test_ioemu tests/protocol/test_ioemu_memory
-TESTS += tests/protocol/ioemu.test tests/protocol/ioemu-memory.test
-EXTRA_DIST += tests/protocol/ioemu.test tests/protocol/ioemu-memory.test
+check_PROGRAMS += tests/protocol/test_ioemu tests/protocol/test_ioemu_memory tests/protocol/test_ioemu_save
+TESTS += tests/protocol/ioemu.test tests/protocol/ioemu-memory.test tests/protocol/ioemu-save.test
+EXTRA_DIST += tests/protocol/ioemu.test tests/protocol/ioemu-memory.test tests/protocol/ioemu-save.test
 tests_protocol_test_ioemu_SOURCES = tests/protocol/test_ioemu.c $(ioemu_stage)
 tests_protocol_test_ioemu_CPPFLAGS = $(ioemu_stage_cppflags)
 tests_protocol_test_ioemu_CFLAGS = $(ioemu_stage_cflags)
@@ -89,6 +89,10 @@ tests_protocol_test_ioemu_memory_SOURCES = tests/protocol/test_ioemu_memory.c $(
 tests_protocol_test_ioemu_memory_CPPFLAGS = $(ioemu_stage_cppflags)
 tests_protocol_test_ioemu_memory_CFLAGS = $(ioemu_stage_cflags)
 tests_protocol_test_ioemu_memory_LDADD = $(ioemu_stage_libs)
+tests_protocol_test_ioemu_save_SOURCES = tests/protocol/test_ioemu_save.c $(ioemu_stage)
+tests_protocol_test_ioemu_save_CPPFLAGS = $(ioemu_stage_cppflags)
+tests_protocol_test_ioemu_save_CFLAGS = $(ioemu_stage_cflags)
+tests_protocol_test_ioemu_save_LDADD = $(ioemu_stage_libs)
 
 # The board: the controllers and the virtual burner under the qtest protocol (board.md).
 check_PROGRAMS += tests/protocol/board
