@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a test gets in Dom0: the built project, the scripts and the guests' initrd, as a tar on a disk."""
 
+import fcntl
 import gzip
 import hashlib
 import os
@@ -46,7 +47,9 @@ def stage(build_folder, work):
             raise testbed.Failed("%s is missing: install the package %s" % (tool, package))
     build_folder.mkdir(parents=True, exist_ok=True)
     installed = work / "stage"
-    with open(build_folder / "xen-stage.log", "w") as log:
+    with open(build_folder / "xen-stage.log", "a") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)  # another run may build there
+        log.truncate(0)
 
         def step(*command, cwd=build_folder, **environment):
             environment = dict(os.environ, **environment)
@@ -151,6 +154,11 @@ def grub(folder, efi):
     if shutil.which("grub-mkimage") and (modules / "i386-pc").is_dir():
         image("i386-pc-eltorito", modules / "i386-pc", folder / "eltorito.img", "biosdisk")
         shutil.copy(modules / "i386-pc" / "boot_hybrid.img", folder)
+        search = config.read_text()
+        # Loaded by the BIOS as well, but with GRUB's own drivers of the controllers. They may fail: it says so at once.
+        config.write_text("serial\nterminal_output serial\n" + search)
+        image("i386-pc-eltorito", modules / "i386-pc", folder / "eltorito-native.img", "ahci", "pata")
+        config.write_text(search)
     # For UEFI, which El Torito gives a FAT file system with the program in it.
     if efi and shutil.which("grub-mkimage") and shutil.which("mformat") and (modules / "x86_64-efi").is_dir():
         program, fat = folder / "BOOTX64.EFI", folder / "efi.img"

@@ -8,6 +8,7 @@ XO_GUEST_ROOT=${XO_GUEST_ROOT:-/dev/vdc}
 XO_GUESTS=()
 XO_UNDO=()
 XO_ENV=()
+XL_LINES=()
 QEMU_DISCS=0
 # What no healthy kernel says.
 KERNEL_COMPLAINTS='KASAN:|\bBUG[: ]|UBSAN:|WARNING: |ODEBUG:|INFO: (trying|task .* blocked|rcu)|Oops|soft lockup'
@@ -143,7 +144,8 @@ guest_shell() {
 # disk_line VDEV FILE: for GUEST_DISKS: FILE, whole sectors, as a read-only disk.
 disk_line() { echo ", \"format=raw,vdev=$1,access=ro,target=$(realpath "$2")\""; }
 
-# cdfront_start NAME [PARAMETERS]: a PV guest with xen-cdfront loaded, whose module comes on a disk.
+# cdfront_start NAME [PARAMETERS]: a PV guest with xen-cdfront loaded, whose module comes on a disk, and the lines of
+# xl_lines, if those were called.
 # Under a checking kernel the module is checked as well: the compiler has put KASAN's calls into it.
 cdfront_start() {
 	local name=$1
@@ -151,7 +153,7 @@ cdfront_start() {
 	[ -z "${XO_CHECKING_KERNEL-}" ] || grep -q __asan_ "$XO_BIN/xen-cdfront.ko" || fail "xen-cdfront.ko without KASAN"
 	tar -C "$XO_BIN" -cf cdfront.tar xen-cdfront.ko
 	shift
-	GUEST_DISKS=$(disk_line xvdb cdfront.tar) guest_start "$name" pv
+	GUEST_DISKS=$(disk_line xvdb cdfront.tar) guest_start "$name" pv "${XL_LINES[@]}"
 	guest "$name" "modprobe -a sr_mod sg; tar -C /tmp -xf /dev/xvdb && insmod /tmp/xen-cdfront.ko $*"
 }
 
@@ -567,14 +569,15 @@ hvm_disc() {
 }
 
 # boot_iso FILE MENU…: an ISO that boots GRUB, from a CD drive or as a disk; MENU are the lines of its grub.cfg.
-# What lies in BOOT_FILES is in its /boot. With BOOT_EFI=1 UEFI boots it, too.
+# What lies in BOOT_FILES is in its /boot. With BOOT_NATIVE=1 GRUB reads by its own drivers, with BOOT_EFI=1 UEFI boots
+# it, too.
 boot_iso() {
 	local file=$1 dir efi=()
 	shift
 	[ -f "$XO_BIN/eltorito.img" ] || skip "no GRUB (package grub-pc-bin) where the test was handed in"
 	dir=$(mktemp -d ./iso.XXXXXX)
 	mkdir -p "$dir/boot/grub"
-	cp "$XO_BIN/eltorito.img" "$dir/boot/grub/"
+	cp "$XO_BIN/eltorito${BOOT_NATIVE:+-native}.img" "$dir/boot/grub/eltorito.img"
 	[ ${#BOOT_FILES[@]} = 0 ] || cp "${BOOT_FILES[@]}" "$dir/boot/"
 	[ -z "${BOOT_EFI-}" ] || {
 		[ -f "$XO_BIN/efi.img" ] || skip "no GRUB for UEFI (packages grub-efi-amd64-bin, mtools) where the test was handed in"

@@ -13,6 +13,7 @@ xenoptic attach h1 drive=virtual:disc bus=ide slot=9
 guest h1 'echo 1 >/sys/bus/pci/rescan; udevadm settle; modprobe ata_generic
 	echo 1 >/sys/bus/pci/devices/0000:00:09.0/enable; echo 0000:00:09.0 >/sys/bus/pci/drivers_probe; udevadm settle'
 hvm_driver ata_generic /dev/sr1
+[ "$(guest h1 dmesg | grep -c 'configured for UDMA')" = 2 ] || fail "not both by DMA"
 hvm_burn 1 /dev/sr1
 xenoptic list
 hvm_clean_dmesg

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: a command that takes long holds up nothing else in the guest, nor xl destroy; it ends as the drive or the guest says
-# time: 900
+# time: 1500
 # when: full
 
 # A drive of the kernel's scsi_debug whose answers take their time, and QEMU's CD-ROM with a slow SEEK(10).
@@ -10,7 +10,7 @@ undo modprobe -r scsi_debug
 qemu_cd_plug guest
 udevadm settle --timeout=60
 SLOW=/dev/$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*:0/block)
-xenoptic_start "[drive $DRIVE_LINK]" 'delay = 2b=20000'
+xenoptic_start "[drive $DRIVE_LINK]" 'delay = 2b=130000' # two minutes and more
 guest_start g1 pv
 xenoptic attach g1 "drive=$DRIVE_LINK"
 guest_drive g1
@@ -27,7 +27,7 @@ chmod +x /tmp/raw'
 doing() { xenoptic list | grep -qiE "^$1 .*$2"; }
 
 # The delay filter: the guest's other drive and its disk answer meanwhile.
-guest_bg g1 '/tmp/raw sr0 100 2b 00 00 00 00 00 00 00 00 00 >/tmp/seek; echo >>/tmp/seek'
+guest_bg g1 '/tmp/raw sr0 300 2b 00 00 00 00 00 00 00 00 00 >/tmp/seek; echo >>/tmp/seek'
 wait_until 60 doing "$DRIVE_LINK" 'SEEK' || fail "no SEEK: $(guest g1 'cat /tmp/seek'; xenoptic list)"
 guest g1 '/tmp/raw sr1 100 00 00 00 00 00 00; dd if=/dev/xvda of=/dev/null bs=4k count=1 skip=77777 iflag=direct 2>&1' | grep -E 'Good|copied'
 doing "$DRIVE_LINK" 'SEEK' || fail "the others waited for the slow drive"
@@ -37,7 +37,7 @@ guest g1 'cat /tmp/seek' | grep -i 'Status: Good'
 # The guest's patience ends before the drive does: the guest hears of a time-out, and the drive goes on working.
 guest g1 'time /tmp/raw sr0 5 2b 00 00 00 00 00 00 00 00 00; true' | tee seek
 grep -iE 'time.?out|abort' seek
-guest g1 '/tmp/raw sr0 100 00 00 00 00 00 00' | grep Good
+guest g1 '/tmp/raw sr0 300 00 00 00 00 00 00' | grep Good
 
 # The kernel's path: xl destroy does not wait for a command in the drive, the next guest does. This one is the ring's own,
 # whose process has the drive by loan; the daemon is started again meanwhile.
