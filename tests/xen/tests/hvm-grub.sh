@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: GRUB reads a disc by its own drivers of AHCI and IDE controllers, without the BIOS
 # when: full
-# time: 900
+# time: 1500
 
 xenoptic_start
 seq 1 400 >text # each byte of it is an exit to QEMU, on its serial port
@@ -16,7 +16,8 @@ for bus in ahci ide; do
 	sed -i '/^\(kernel\|ramdisk\|extra\|disk\) =/d' h1.cfg
 	XO_GUESTS+=(h1)
 	xl create -q h1.cfg
-	wait_until 300 grep -q '400' "$bus.serial" || fail "GRUB has not read the disc: $(tail -n 5 "$bus.serial")"
+	# GRUB's driver of IDE reads words one by one, each an exit.
+	wait_until 600 grep -q '400' "$bus.serial" || fail "GRUB has not read the disc: $(tail -n 5 "$bus.serial")"
 	diff <(sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/\r//g' "$bus.serial" | grep -E '^[0-9]+$') text >diff || fail "GRUB printed other text: $(head -n 5 diff; head -c 400 "$bus.serial" | cat -v)"
 	# What `ls` said: its own driver's name for the drive, and none of the BIOS's.
 	grep -a -o '([a-z]*[0-9]*)' "$bus.serial" | sort -u | tee devices
