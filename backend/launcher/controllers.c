@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "controllers_private.h"
 #include "migration.h"
+#include "text.h"
 
 /*
  * The first choice for a device number, then downwards: QEMU gives its own devices the lowest
@@ -149,9 +150,7 @@ static void answer(struct xo_controller *c)
 static void set_error(struct xo_controller *c, const char *message)
 {
 	snprintf(c->error, sizeof(c->error), "%.511s", message);
-	for (char *p = c->error; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	xo_text_clean(c->error);
 	c->all->event(c->all->priv, "device-error",
 		      json_pack("{s:i,s:i,s:s}", "domid", (int)c->domid, "devid", (int)c->device,
 				"message", c->error));

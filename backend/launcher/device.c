@@ -12,6 +12,7 @@
 #include "base/point.h"
 #include "devices_private.h"
 #include "points.h"
+#include "text.h"
 
 #define RETRY_MS 500
 #define LEAVE_NS UINT64_C(5000000000)
@@ -98,9 +99,7 @@ void xo_device_fail(struct xo_device *device, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(device->error, sizeof(device->error), format, args);
 	va_end(args);
-	for (char *c = device->error; *c; c++) /* it may hold what a worker said */
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	xo_text_clean(device->error); /* it may hold what a worker said */
 	xo_error("device %u/%u of %s: %s", device->domid, device->number, device->name,
 		 device->error);
 	device->facts.failed = true;

@@ -132,10 +132,7 @@ int xo_lines_parse(const char *text, size_t length, bool hvm, struct xo_lines *c
 	json = json_loadb(text, length, 0, &where);
 	if (!json) {
 		snprintf(error, size, "line %d: %s", where.line, where.text);
-		/* It quotes what it could not read, cut off wherever. */
-		for (char *p = error; *p; p++)
-			if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
-				*p = '?';
+		xo_text_clean(error); /* it quotes what it could not read, cut off wherever */
 		return -EINVAL;
 	}
 	build = json_object_get(json, "b_info");
