@@ -39,12 +39,7 @@ void start_port(struct board *b)
 
 int setup_unplaced(void **state)
 {
-	struct board *b = calloc(1, sizeof(*b));
-
-	fake_drive_init(&b->fake, &b->drive);
-	assert_int_equal(rig_init(&b->rig, RIG_AHCI, &b->drive), 0);
-	*state = b;
-	return 0;
+	return board_setup(state, RIG_AHCI);
 }
 
 int setup(void **state)
@@ -56,15 +51,6 @@ int setup(void **state)
 	rig_config_write(&b->rig, 0x24, 4, ABAR);
 	rig_config_write(&b->rig, 4, 2, 6);
 	start_port(b);
-	return 0;
-}
-
-int teardown(void **state)
-{
-	struct board *b = *state;
-
-	rig_fini(&b->rig);
-	free(b);
 	return 0;
 }
 

@@ -3,8 +3,7 @@
 #ifndef XO_TESTS_AHCI_DRIVER_H
 #define XO_TESTS_AHCI_DRIVER_H
 
-#include "fake_drive.h"
-#include "rig.h"
+#include "rig_board.h"
 
 enum {
 	GHC = 0x04,
@@ -37,16 +36,9 @@ enum {
 };
 #define ABAR 0xf2000000u
 
-struct board {
-	struct rig rig;
-	struct fake_drive fake;
-	struct xo_packet_drive drive;
-};
-
 /* For cmocka: a board whose port runs, or whose controller lies nowhere yet. */
 int setup(void **state);
 int setup_unplaced(void **state);
-int teardown(void **state);
 
 uint32_t get(struct board *b, uint32_t reg);
 void set(struct board *b, uint32_t reg, uint32_t value);

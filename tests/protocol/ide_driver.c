@@ -13,12 +13,7 @@
 
 int setup_unplaced(void **state)
 {
-	struct board *b = calloc(1, sizeof(*b));
-
-	fake_drive_init(&b->fake, &b->drive);
-	assert_int_equal(rig_init(&b->rig, RIG_IDE, &b->drive), 0);
-	*state = b;
-	return 0;
+	return board_setup(state, RIG_IDE);
 }
 
 int setup(void **state)
@@ -31,15 +26,6 @@ int setup(void **state)
 	rig_config_write(&b->rig, 0x14, 4, CTL);
 	rig_config_write(&b->rig, 0x20, 4, BM);
 	rig_config_write(&b->rig, 4, 2, 5);
-	return 0;
-}
-
-int teardown(void **state)
-{
-	struct board *b = *state;
-
-	rig_fini(&b->rig);
-	free(b);
 	return 0;
 }
 

@@ -3,8 +3,7 @@
 #ifndef XO_TESTS_IDE_DRIVER_H
 #define XO_TESTS_IDE_DRIVER_H
 
-#include "fake_drive.h"
-#include "rig.h"
+#include "rig_board.h"
 
 enum {
 	CMD = 0xc000, /* where the tests put BAR 0, 1 and 4 */
@@ -27,16 +26,9 @@ enum {
 	BM_WRITE = 1,
 };
 
-struct board {
-	struct rig rig;
-	struct fake_drive fake;
-	struct xo_packet_drive drive;
-};
-
 /* For cmocka: a board whose controller lies where the tests want it, or nowhere yet. */
 int setup(void **state);
 int setup_unplaced(void **state);
-int teardown(void **state);
 
 uint8_t in(struct board *b, uint16_t port);
 void out(struct board *b, uint16_t port, uint8_t value);

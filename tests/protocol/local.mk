@@ -7,50 +7,52 @@ include tests/protocol/front/local.mk
 # Register-level drivers against the controllers' model.
 RIG_SOURCES = tests/protocol/rig.c tests/protocol/rig.h \
 	tests/protocol/fake_drive.c tests/protocol/fake_drive.h
-IDE_DRIVER_SOURCES = $(RIG_SOURCES) tests/protocol/ide_driver.c tests/protocol/ide_driver.h
-AHCI_DRIVER_SOURCES = $(RIG_SOURCES) tests/protocol/ahci_driver.c tests/protocol/ahci_driver.h
+BOARD_SOURCES = $(RIG_SOURCES) tests/protocol/rig_board.c tests/protocol/rig_board.h
+MODEL_TEST_LIBS = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+IDE_DRIVER_SOURCES = $(BOARD_SOURCES) tests/protocol/ide_driver.c tests/protocol/ide_driver.h
+AHCI_DRIVER_SOURCES = $(BOARD_SOURCES) tests/protocol/ahci_driver.c tests/protocol/ahci_driver.h
 check_PROGRAMS += tests/protocol/test_ide
 TESTS += tests/protocol/test_ide
 tests_protocol_test_ide_SOURCES = tests/protocol/test_ide.c $(IDE_DRIVER_SOURCES)
 tests_protocol_test_ide_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_ide_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_ide_LDADD = $(MODEL_TEST_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ide_commands
 TESTS += tests/protocol/test_ide_commands
 tests_protocol_test_ide_commands_SOURCES = tests/protocol/test_ide_commands.c $(IDE_DRIVER_SOURCES)
 tests_protocol_test_ide_commands_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_ide_commands_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_ide_commands_LDADD = $(MODEL_TEST_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ide_orders
 TESTS += tests/protocol/test_ide_orders
 tests_protocol_test_ide_orders_SOURCES = tests/protocol/test_ide_orders.c $(IDE_DRIVER_SOURCES)
 tests_protocol_test_ide_orders_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_ide_orders_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_ide_orders_LDADD = $(MODEL_TEST_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ahci
 TESTS += tests/protocol/test_ahci
 tests_protocol_test_ahci_SOURCES = tests/protocol/test_ahci.c $(AHCI_DRIVER_SOURCES)
 tests_protocol_test_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_ahci_LDADD = $(MODEL_TEST_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ahci_commands
 TESTS += tests/protocol/test_ahci_commands
 tests_protocol_test_ahci_commands_SOURCES = tests/protocol/test_ahci_commands.c $(AHCI_DRIVER_SOURCES)
 tests_protocol_test_ahci_commands_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_ahci_commands_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_ahci_commands_LDADD = $(MODEL_TEST_LIBS)
 
 check_PROGRAMS += tests/protocol/test_ahci_orders
 TESTS += tests/protocol/test_ahci_orders
 tests_protocol_test_ahci_orders_SOURCES = tests/protocol/test_ahci_orders.c $(AHCI_DRIVER_SOURCES)
 tests_protocol_test_ahci_orders_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_ahci_orders_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_ahci_orders_LDADD = $(MODEL_TEST_LIBS)
 
 check_PROGRAMS += tests/protocol/test_pci tests/protocol/config_dump
 TESTS += tests/protocol/test_pci tests/protocol/lspci.test
 EXTRA_DIST += tests/protocol/lspci.test tests/protocol/lspci.golden
-tests_protocol_test_pci_SOURCES = tests/protocol/test_pci.c $(RIG_SOURCES)
+tests_protocol_test_pci_SOURCES = tests/protocol/test_pci.c $(BOARD_SOURCES)
 tests_protocol_test_pci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
-tests_protocol_test_pci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la $(CMOCKA_LIBS)
+tests_protocol_test_pci_LDADD = $(MODEL_TEST_LIBS)
 tests_protocol_config_dump_SOURCES = tests/protocol/config_dump.c $(RIG_SOURCES)
 tests_protocol_config_dump_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_protocol_config_dump_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la

@@ -230,17 +230,15 @@ static void power_commands_end_at_once(void **state)
 /* CVE-2015-6855, and queued commands with their PxSACT: whatever is no packet device's is aborted. */
 static void cve_2015_6855_commands_of_disks_are_aborted(void **state)
 {
-	static const uint8_t own[] = { 0x08, 0x90, 0xa0, 0xa1, 0xe0, 0xe1, 0xe5, 0xe6, 0xef };
-	static const uint8_t counts[] = { 0, 1, 0xff };
 	struct board *b = *state;
 
 	for (unsigned int command = 0; command < 256; command++) {
-		if (memchr(own, (int)command, sizeof(own)))
+		if (packet_device_has(command))
 			continue;
-		for (size_t i = 0; i < sizeof(counts); i++) {
+		for (size_t i = 0; i < sizeof(odd_counts); i++) {
 			if (command == 0x60 || command == 0x61)
 				set(b, SACT, 1);
-			ata(b, (uint8_t)command, 0, counts[i]);
+			ata(b, (uint8_t)command, 0, odd_counts[i]);
 			if (command == READ_SECTORS || command == IDENTIFY)
 				assert_signature(b);
 			assert_aborted(b);

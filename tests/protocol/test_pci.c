@@ -6,31 +6,9 @@
 
 #include <cmocka.h>
 
-#include "fake_drive.h"
-#include "rig.h"
+#include "rig_board.h"
 
 #define NOWHERE 0xffffffffu
-
-struct board {
-	struct rig rig;
-	struct fake_drive fake;
-	struct xo_packet_drive drive;
-};
-
-static struct board *board_new(enum rig_controller kind)
-{
-	struct board *b = calloc(1, sizeof(*b));
-
-	fake_drive_init(&b->fake, &b->drive);
-	assert_int_equal(rig_init(&b->rig, kind, &b->drive), 0);
-	return b;
-}
-
-static void board_free(struct board *b)
-{
-	rig_fini(&b->rig);
-	free(b);
-}
 
 /* AHCI's version register, where the BAR is believed to be. */
 static bool abar_at(struct board *b, uint32_t base)
