@@ -590,6 +590,26 @@ boot_iso() {
 	rm -rf "$dir"
 }
 
+# hvm_grub BUS FILE [MENU…]: GRUB boots a disc in our drive by that controller and prints 400 lines of it, after the
+# lines of MENU. Each byte is an exit to QEMU, on its serial port, which FILE is of.
+hvm_grub() {
+	seq 1 400 >text
+	BOOT_FILES=(text)
+	boot_iso boot.iso 'serial' 'terminal_output serial' "${@:3}" 'cat /boot/text' 'halt'
+	xenoptic disc insert virtual:disc "$PWD/boot.iso"
+	hvm_lines "drive=virtual:disc,bus=$1"
+	guest_config h1 hvm "${HVM_LINES[@]}" 'boot = "d"' "serial = \"file:$PWD/$2\""
+	sed -i '/^\(kernel\|ramdisk\|extra\|disk\) =/d' h1.cfg
+	XO_GUESTS+=(h1)
+	xl create -q h1.cfg
+	wait_until "${GRUB_PATIENCE:-120}" grep -q '400' "$2" || fail "GRUB has not read the disc: $(tail -n 5 "$2")"
+	diff <(sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/\r//g' "$2" | grep -E '^[0-9]+$') text >diff ||
+		fail "GRUB printed other text: $(head -n 5 diff; head -c 400 "$2" | cat -v)"
+	xl destroy h1 2>/dev/null || : # GRUB's halt may have been faster
+	wait_until 30 guest_gone h1
+	xenoptic disc eject virtual:disc
+}
+
 # hvm_guest NAME OPTIONS [LINE…]: an HVM guest with that drive. It boots its kernel from a disk of QEMU's that needs one
 # exit for 64 KiB: by `kernel=` SeaBIOS moves ten megabytes a few bytes at a time.
 hvm_guest() {

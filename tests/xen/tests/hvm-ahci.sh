@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: an HVM guest's own ahci driver finds the drive; by DMA; xorriso burns, Dom0 compares byte for byte, no complaint in dmesg
+# shows: an HVM guest's own ahci driver finds the drive and moves data by DMA; xorriso burns, Dom0 compares byte for byte, no complaint in dmesg
 # time: 900
 
 xenoptic_start
