@@ -24,8 +24,7 @@ cat refused
 grep "busy, held by perl (pid $HOLDER)" refused
 kill $HOLDER
 wait_until 20 no_nodes
-# And lets go in time.
-hold 1
+
 xenoptic attach g1 "drive=$DRIVE_LINK"
 guest_drive g1
 # shellcheck disable=SC2016 # the guest expands it
