@@ -580,13 +580,15 @@ static void cdfront_remove(struct xenbus_device *dev)
 	bool served = xenbus_exists(XBT_NIL, dev->nodename, "backend") && cdfront_serving(info);
 
 	cdfront_unwatch(&info->node_watch);
-	cdfront_unwatch(&info->units_watch);
 	if (!served) {
 		/* Before the work is waited for: it may wait for the drive. */
 		spin_lock_irq(&info->lock);
 		cdfront_end_all(info, CDFRONT_GONE, DID_NO_CONNECT);
 		spin_unlock_irq(&info->lock);
 	}
+	cancel_work_sync(&info->work);
+	/* It may have begun to watch the units; once they are, nothing watches them again. */
+	cdfront_unwatch(&info->units_watch);
 	cancel_work_sync(&info->work);
 	cdfront_disconnect(info, served);
 	if (served)
