@@ -461,8 +461,8 @@ static void cdfront_work(struct work_struct *work)
 
 	if (info->closed)
 		return;
-	/* A guest that was restored where nobody gave it the device. */
-	if (!xenbus_exists(XBT_NIL, info->dev->nodename, "backend")) {
+	/* A guest that was restored where nobody gave it the device, or not in time. */
+	if (!info->dev->otherend || !xenbus_exists(XBT_NIL, info->dev->nodename, "backend")) {
 		dev_warn(&info->dev->dev, "the device is gone\n");
 		cdfront_disconnect(info, false);
 		return;
@@ -473,9 +473,6 @@ static void cdfront_work(struct work_struct *work)
 		xenbus_frontend_closed(info->dev);
 		return;
 	}
-	/* The other end could not be read when the guest was resumed. */
-	if (!info->dev->otherend)
-		return;
 	cdfront_step(info, READ_ONCE(info->backend_state));
 	if (info->added && info->units_watch.node && cdfront_serving(info))
 		cdfront_media(info, true);
@@ -574,10 +571,24 @@ static void cdfront_leave(struct cdfront *info)
 	cdfront_unwatch(&info->node_watch);
 }
 
+/*
+ * The device's nodes were away and are there again: the guest was restored to
+ * nothing, which loses the other end, or they were removed and made again
+ * before the bus looked. It takes them for those that it knows.
+ */
+static bool cdfront_made_anew(struct xenbus_device *dev)
+{
+	return (!dev->otherend || dev->state != XenbusStateInitialising) &&
+	       xenbus_read_unsigned(dev->nodename, "state", XenbusStateUnknown) ==
+	       XenbusStateInitialising;
+}
+
 static void cdfront_remove(struct xenbus_device *dev)
 {
 	struct cdfront *info = dev_get_drvdata(&dev->dev);
-	bool served = xenbus_exists(XBT_NIL, dev->nodename, "backend") && cdfront_serving(info);
+	bool anew = cdfront_made_anew(dev);
+	bool served = !anew && xenbus_exists(XBT_NIL, dev->nodename, "backend") &&
+		      cdfront_serving(info);
 
 	cdfront_unwatch(&info->node_watch);
 	if (!served) {
@@ -593,6 +604,8 @@ static void cdfront_remove(struct xenbus_device *dev)
 	cdfront_disconnect(info, served);
 	if (served)
 		cdfront_leave(info);
+	else if (!anew)
+		xenbus_switch_state(dev, XenbusStateClosed);
 	cancel_work_sync(&info->work);
 	cancel_delayed_work_sync(&info->deadline);
 	cdfront_free_ring(info);
@@ -631,21 +644,66 @@ static const struct xenbus_device_id cdfront_ids[] = {
 
 static struct xenbus_driver cdfront_driver = {
 	.ids = cdfront_ids,
+	.allow_rebind = true,
 	.probe = cdfront_probe,
 	.remove = cdfront_remove,
 	.resume = cdfront_resume,
 	.otherend_changed = cdfront_backend_changed,
 };
 
+/* Of all that is written there, this comes with new nodes only. */
+static bool cdfront_class_wanted(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	const char *name = strrchr(path, '/');
+
+	return name && !strcmp(name, "/backend");
+}
+
+static int cdfront_match_anew(struct device *dev, const void *unused)
+{
+	return cdfront_made_anew(to_xenbus_device(dev));
+}
+
+/*
+ * Runs where the bus itself adds and removes devices, and where the guest is
+ * suspended and resumed.
+ */
+static void cdfront_class_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct device *dev;
+
+	while ((dev = driver_find_device(&cdfront_driver.driver, NULL, NULL, cdfront_match_anew))) {
+		dev_info(dev, "the device is there anew\n");
+		if (device_reprobe(dev))
+			dev_err(dev, "the device cannot be probed anew\n");
+		put_device(dev);
+	}
+}
+
+static struct xenbus_watch cdfront_class_watch = {
+	.node = "device/vcd",
+	.will_handle = cdfront_class_wanted,
+	.callback = cdfront_class_changed,
+};
+
 static int __init cdfront_init(void)
 {
+	int err;
+
 	if (!xen_domain())
 		return -ENODEV;
-	return xenbus_register_frontend(&cdfront_driver);
+	err = xenbus_register_frontend(&cdfront_driver);
+	if (err)
+		return err;
+	err = register_xenbus_watch(&cdfront_class_watch);
+	if (err)
+		xenbus_unregister_driver(&cdfront_driver);
+	return err;
 }
 
 static void __exit cdfront_exit(void)
 {
+	unregister_xenbus_watch(&cdfront_class_watch);
 	xenbus_unregister_driver(&cdfront_driver);
 }
 

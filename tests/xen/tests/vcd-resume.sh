@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: a PV guest with xen-cdfront is saved and restored: to its drive, to none, to nothing at all; no process hangs
+# shows: a PV guest with xen-cdfront is saved and restored: to its drive, another, none, nothing; no process hangs
 # time: 500
 # when: full
 
@@ -18,19 +18,22 @@ readers_begin() {
 		chmod +x /tmp/loop; nohup /tmp/loop >/dev/null 2>&1 &'
 }
 
+# guest_reads FILE: what the guest's drive holds.
+guest_reads() { [ "$(guest g1 "head -c $(stat -c %s "$1") /dev/sr0 | sha256sum")" = "$(sha256sum <"$1")" ]; }
+
 # readers_end: the guest's program ends at once when it is told to: it hangs in no read.
 readers_end() { guest g1 'pkill -x loop; pkill -x reader; for i in $(seq 100); do pgrep -x reader >/dev/null || exit 0; sleep 0.1; done; ps -eo stat,args | grep reader; exit 1'; }
 
 xenoptic_start
 make_iso disc.iso 8 5
+make_iso other.iso 6 6
 cdfront_start g1
 DRIVE=virtual:v1
 xenoptic attach g1 drive=$DRIVE bus=vcd
 xenoptic disc insert virtual:v1 "$PWD/disc.iso"
 guest_drive g1
-sum=$(sha256sum <disc.iso)
 guest g1 'blockdev --rereadpt /dev/sr0 2>/dev/null; cp /bin/dd /tmp/reader'
-[ "$(guest g1 "head -c $(stat -c %s disc.iso) /dev/sr0 | sha256sum")" = "$sum" ]
+guest_reads disc.iso
 
 note "to the same drive: the first command hears that the medium may be another"
 guest g1 'udevadm settle; pkill -9 udevd; echo 0 >/sys/block/sr0/events_poll_msecs; modprobe sg'
@@ -52,8 +55,19 @@ restore drive=virtual:v1 bus=vcd
 guest_drive g1
 guest g1 'dmesg | tail -n 5'
 wait_until 60 guest g1 'sg_turs /dev/sr0'
-[ "$(guest g1 "head -c $(stat -c %s disc.iso) /dev/sr0 | sha256sum")" = "$sum" ]
+guest_reads disc.iso
 cdfront_clean g1
+
+note "to another drive with another disc: the same program reads that one"
+xenoptic disc insert virtual:v2 "$PWD/other.iso"
+xl save g1 saved
+wait_until 30 drive_free
+restore drive=virtual:v2 bus=vcd
+wait_until 60 drive_says virtual:v2 'g1' || xenoptic list
+wait_until 60 guest_reads other.iso || fail "not the other disc: $(guest g1 'dmesg | tail -n 10')"
+drive_free
+cdfront_clean g1
+DRIVE=virtual:v2
 
 note "to a drive that is not there: errors, the drive goes, its readers end"
 xl save g1 saved
@@ -65,10 +79,24 @@ readers_end
 xenoptic list
 cdfront_clean g1
 
-# Linux' xenbus keeps the device whose nodes were gone when it resumed: the same number attached anew is not probed.
-note "to nothing at all"
+note "to nothing at all, under a program that reads"
+xenoptic attach g1 drive=virtual:v1 bus=vcd
+guest_drive g1
+readers_begin
 xl save g1 saved
 restore
-guest g1 'true'
+wait_until 60 guest g1 '! test -b /dev/sr0' || fail "the guest keeps a drive: $(guest g1 'dmesg | tail -n 10')"
+readers_end
+cdfront_clean g1
+
+note "the same number attached anew after that"
+xenoptic attach g1 drive=virtual:v1 bus=vcd
+guest_drive g1
+wait_until 60 guest_reads disc.iso
+note "and the module goes and comes"
+cdfront_unload g1
+guest g1 'insmod /tmp/xen-cdfront.ko'
+guest_drive g1
+guest_reads disc.iso
 cdfront_clean g1
 guest_destroy g1
