@@ -62,21 +62,26 @@ static void cdfront_page_put(struct cdfront *info, struct cdfront_page *p)
 		return;
 	}
 	/* The one used last is used first: those behind it can go when there is time. */
+	p->used = jiffies;
 	list_add(&p->list, &info->pool);
 	info->pool_free++;
 }
 
-/* The page that was not used for longest, if the pool has been idle; *again: look later. */
+/* The page that was not used for longest, if that is long enough; *again: look later. */
 static struct cdfront_page *cdfront_idle_page(struct cdfront *info, bool *again)
 {
 	struct cdfront_page *p = NULL;
 
 	spin_lock_irq(&info->lock);
 	*again = info->pool_free > CDFRONT_POOL_IDLE;
-	if (*again && time_after_eq(jiffies, info->pool_used + CDFRONT_SHRINK_AFTER)) {
-		p = list_last_entry(&info->pool, struct cdfront_page, list);
-		list_del(&p->list);
-		info->pool_free--;
+	if (*again) {
+		struct cdfront_page *last = list_last_entry(&info->pool, struct cdfront_page, list);
+
+		if (time_after_eq(jiffies, last->used + CDFRONT_SHRINK_AFTER)) {
+			list_del(&last->list);
+			info->pool_free--;
+			p = last;
+		}
 	}
 	spin_unlock_irq(&info->lock);
 	return p;
@@ -142,7 +147,6 @@ void cdfront_id_put(struct cdfront *info, unsigned int id)
 	shadow->list = NULL;
 	shadow->sc = NULL;
 	shadow->kind = CDFRONT_FREE;
-	info->pool_used = jiffies;
 	if (info->pool_free > CDFRONT_POOL_IDLE)
 		queue_delayed_work(system_freezable_wq, &info->shrink, CDFRONT_SHRINK_AFTER);
 }
@@ -625,10 +629,25 @@ static int cdfront_eh_host_reset(struct scsi_cmnd *sc)
 	return SUCCESS;
 }
 
+static ssize_t pool_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct cdfront *info = shost_priv(class_to_shost(dev));
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(info->pool_pages));
+}
+static DEVICE_ATTR_RO(pool_pages);
+
+static struct attribute *cdfront_host_attrs[] = {
+	&dev_attr_pool_pages.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(cdfront_host);
+
 struct scsi_host_template cdfront_template = {
 	.module = THIS_MODULE,
 	.name = "Xen optical drive",
 	.proc_name = "xen-cdfront",
+	.shost_groups = cdfront_host_groups,
 	.queuecommand = cdfront_queuecommand,
 	.eh_abort_handler = cdfront_eh_abort,
 	.eh_device_reset_handler = cdfront_eh_reset,

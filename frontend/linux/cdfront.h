@@ -78,6 +78,7 @@ struct cdfront_page {
 	struct page *page;
 	grant_ref_t gref;
 	unsigned int epoch;		/* the connection that it was granted for */
+	unsigned long used;		/* jiffies when it came back to the pool */
 };
 
 enum cdfront_kind {
@@ -134,7 +135,6 @@ struct cdfront {
 	struct list_head pool;
 	unsigned int pool_free;
 	unsigned int pool_pages;
-	unsigned long pool_used;	/* jiffies of the last use */
 	struct delayed_work shrink;
 
 	wait_queue_head_t wait;		/* error handlers and the driver's removal */
