@@ -465,6 +465,15 @@ static void run_cont_controllers(void *priv, const json_t *arguments, struct xo_
 	tell_controllers(priv, arguments, request, xo_controllers_stop, false);
 }
 
+static void run_run_controllers(void *priv, const json_t *arguments, struct xo_request *request)
+{
+	struct xo_launcher *launcher = priv;
+	struct xo_domain domain;
+
+	if (!domain_argument(launcher, arguments, &domain, request))
+		xo_controllers_run(&launcher->controllers, domain.domid, request);
+}
+
 static void run_log_dirty_controllers(void *priv, const json_t *arguments,
 				      struct xo_request *request)
 {
@@ -525,6 +534,7 @@ const struct xo_server_command xo_launcher_commands[] = {
 	{ "query-commands", run_query_commands },
 	{ "stop-controllers", run_stop_controllers },
 	{ "cont-controllers", run_cont_controllers },
+	{ "run-controllers", run_run_controllers },
 	{ "log-dirty-controllers", run_log_dirty_controllers },
 	{ "log-clean-controllers", run_log_clean_controllers },
 	{ "save-controllers", run_save_controllers },

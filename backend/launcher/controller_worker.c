@@ -85,10 +85,11 @@ static json_t *worker_save(const struct xo_worker *worker)
 {
 	const struct xo_controller *c = worker->priv;
 
-	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid",
+	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid",
 			 (int)c->domid, "device", (int)c->device, "bus", xo_bus_name(c->bus),
 			 "read-only", c->read_only, "generic", c->generic_identity, "msi", c->msi,
-			 "relink", c->relink, "stopped", c->stopped, "drive", c->drive, "guest",
+			 "relink", c->relink, "stopped", c->stopped, "log-dirty", c->log_dirty,
+			 "leaving", c->state == XO_CONTROLLER_LEAVING, "drive", c->drive, "guest",
 			 c->name, "uuid", c->uuid, "link",
 			 (json_int_t)(c->attached ? c->attachment->id : 0));
 }
@@ -131,6 +132,7 @@ static struct xo_controller *restore(struct xo_controllers *controllers, const j
 	c->msi = json_is_true(json_object_get(config, "msi"));
 	c->relink = json_is_true(json_object_get(config, "relink"));
 	c->stopped = json_is_true(json_object_get(config, "stopped"));
+	c->log_dirty = json_is_true(json_object_get(config, "log-dirty"));
 	c->boot = true;
 	c->served = true;
 	c->state = XO_CONTROLLER_RUNNING;
@@ -181,8 +183,11 @@ int xo_controllers_adopt(struct xo_controllers *controllers, const struct xo_wor
 		xo_controller_free(c);
 		return r;
 	}
-	if (record->stopping && !c->relink)
+	if (json_is_true(json_object_get(record->config, "leaving")) ||
+	    (record->stopping && !c->relink)) {
 		c->state = XO_CONTROLLER_LEAVING;
+		xo_controller_quit(c);
+	}
 	adopt_link(c, link > 0 ? (uint32_t)link : 0);
 	return 0;
 }

@@ -60,6 +60,7 @@ struct xo_controller *xo_controller_new(struct xo_controllers *controllers, unsi
 	c->dead_client = -1;
 	c->dead_arena = -1;
 	c->state_fd = -1;
+	STAILQ_INIT(&c->orders);
 	LIST_INSERT_HEAD(&controllers->list, c, entry);
 	controllers->count++;
 	return c;
@@ -87,6 +88,7 @@ void xo_controller_free(struct xo_controller *controller)
 	if (controller->attachment)
 		controller->attachment->callback = NULL;
 	xo_worker_free(controller->worker);
+	xo_controller_orders_drop(controller, "the controller is gone");
 	dead_link_close(controller);
 	state_close(controller);
 	LIST_REMOVE(controller, entry);
@@ -344,6 +346,13 @@ void xo_controller_start(struct xo_controller *c)
 	xo_controller_ended(c, "xenoptic-ioemu cannot be started; see the daemon's log");
 }
 
+static void not_loaded(struct xo_controller *c, const char *why)
+{
+	state_close(c);
+	refuse(c, why, "GenericError");
+	xo_controllers_detach(c, NULL);
+}
+
 static void loaded(void *priv, const json_t *data, const char *error_class, const char *error,
 		   int *fds, size_t count)
 {
@@ -353,23 +362,39 @@ static void loaded(void *priv, const json_t *data, const char *error_class, cons
 	(void)count;
 	if (!data && !strcmp(error_class, XO_WORKER_DIED))
 		return; /* its successor is asked, or the controller has ended */
-	state_close(c);
-	if (data) {
-		xo_controller_ready(c);
+	if (!data) {
+		not_loaded(c, error);
 		return;
 	}
-	refuse(c, error, "GenericError");
-	xo_controllers_detach(c, NULL);
+	state_close(c);
+	xo_controller_ready(c);
+}
+
+/* What its predecessor was told, or was to be told when it died. */
+static void tell_state(struct xo_controller *c)
+{
+	xo_worker_command(c->worker, c->log_dirty ? "log-dirty" : "log-clean", NULL, NULL, 0, NULL,
+			  NULL);
+	xo_worker_command(c->worker, c->stopped ? "stop" : "runs", NULL, NULL, 0, NULL, NULL);
 }
 
 void xo_controller_ready(struct xo_controller *c)
 {
-	/* Lists of commands are the guest's: it must not run before this. */
-	if (c->state_fd >= 0 &&
-	    !xo_worker_command(c->worker, "load", NULL, &c->state_fd, 1, loaded, c))
+	int r;
+
+	if (c->state == XO_CONTROLLER_LEAVING) {
+		xo_controller_orders_give(c);
 		return;
-	if (c->stopped)
-		xo_worker_command(c->worker, "stop", NULL, NULL, 0, NULL, NULL);
+	}
+	/* Lists of commands are the guest's: it must not run before this. */
+	if (c->state_fd >= 0) {
+		r = xo_worker_command(c->worker, "load", NULL, &c->state_fd, 1, loaded, c);
+		if (r && r != -EPIPE)
+			not_loaded(c, strerror(-r));
+		return; /* of one that is dead a successor comes here */
+	}
+	tell_state(c);
+	xo_controller_orders_give(c);
 	xo_info("controller %u/%u of %s: %s with %s", c->domid, c->device, c->name,
 		xo_bus_name(c->bus), c->attached ? c->drive : "no drive");
 	c->served = true;
@@ -382,6 +407,7 @@ void xo_controller_ready(struct xo_controller *c)
 void xo_controller_ended(struct xo_controller *c, const char *why)
 {
 	if (c->state == XO_CONTROLLER_LEAVING) {
+		xo_controller_orders_drop(c, "the controller is gone");
 		leave(c);
 		return;
 	}
@@ -390,6 +416,7 @@ void xo_controller_ended(struct xo_controller *c, const char *why)
 		xo_controller_start(c);
 		return;
 	}
+	xo_controller_orders_drop(c, why ? why : "xenoptic-ioemu ended");
 	refuse(c, why ? why : "xenoptic-ioemu ended", "Refused");
 	/* A guest that has the device keeps it, dead, until it is detached; others never had it. */
 	c->state = c->served ? XO_CONTROLLER_FAILED : XO_CONTROLLER_LEAVING;
@@ -397,6 +424,30 @@ void xo_controller_ended(struct xo_controller *c, const char *why)
 		xo_attachment_drop(c->attachment, false);
 	else if (!c->served)
 		leave(c);
+}
+
+static void quitted(void *priv, const json_t *data, const char *error_class, const char *error,
+		    int *fds, size_t count)
+{
+	struct xo_controller *c = priv;
+
+	(void)error_class;
+	(void)error;
+	(void)fds;
+	(void)count;
+	if (data)
+		xo_worker_expect_end(c->worker);
+}
+
+/*
+ * The worker destroys the ioreq server, and vCPUs that wait in an access go on. Of one that dies before, a successor
+ * does it: nobody else would, and the guest would wait for ever.
+ */
+void xo_controller_quit(struct xo_controller *c)
+{
+	c->all->workers->changed(c->all->workers);
+	if (xo_controller_order(c, "quit", quitted, c))
+		xo_worker_kill(c->worker);
 }
 
 void xo_controllers_detach(struct xo_controller *c, struct xo_request *request)
@@ -415,10 +466,7 @@ void xo_controllers_detach(struct xo_controller *c, struct xo_request *request)
 		leave(c);
 		return;
 	}
-	xo_worker_expect_end(c->worker);
-	/* It destroys the ioreq server: vCPUs that wait in an access go on. */
-	if (xo_worker_command(c->worker, "quit", NULL, NULL, 0, NULL, NULL))
-		xo_worker_kill(c->worker);
+	xo_controller_quit(c);
 }
 
 static void release(struct xo_controller *c)

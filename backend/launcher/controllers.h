@@ -59,8 +59,10 @@ struct xo_controller {
 	bool relink; /* the worker is being ended to get another link */
 	bool served; /* the guest has seen it */
 	bool stopped; /* the guest is being saved: a successor of the worker is stopped too */
+	bool log_dirty; /* Xen logs the guest's dirty pages */
 	int state_fd; /* to be loaded before the guest runs; -1: none */
 	struct xo_worker *worker;
+	STAILQ_HEAD(, xo_controller_order) orders; /* that wait for a worker */
 	int dead_client; /* a link without a drive, while there is no attachment; -1: none */
 	int dead_arena;
 	struct xo_request *request; /* attach or detach, to be answered */

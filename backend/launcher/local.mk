@@ -27,7 +27,7 @@ backend_launcher_libdaemon_la_SOURCES = \
 	backend/launcher/configured.c backend/launcher/configured.h \
 	backend/launcher/controller_worker.c \
 	backend/launcher/controllers.c backend/launcher/controllers.h \
-	backend/launcher/controllers_private.h \
+	backend/launcher/controllers_private.h backend/launcher/controller_orders.c \
 	backend/launcher/device.c \
 	backend/launcher/device_ring.c \
 	backend/launcher/devices.c backend/launcher/devices.h backend/launcher/devices_private.h \

@@ -100,7 +100,7 @@ static int gather_controller(struct gather *gather, struct xo_controller *c, con
 		return -ENOMEM;
 	*one = (struct gather_one){ gather, c->device };
 	gather->waiting++;
-	r = xo_worker_command(c->worker, command, NULL, NULL, 0, gathered, one);
+	r = xo_controller_order(c, command, gathered, one);
 	if (r) {
 		gather->waiting--;
 		free(one);
@@ -131,22 +131,39 @@ static void gather_all(struct xo_controllers *controllers, unsigned int domid, c
 	gather_put(gather);
 }
 
-void xo_controllers_stop(struct xo_controllers *controllers, unsigned int domid, bool stop,
-			 struct xo_request *request)
+static void set_stopped(struct xo_controllers *controllers, unsigned int domid, bool stopped)
 {
 	struct xo_controller *c;
 
 	LIST_FOREACH (c, &controllers->list, entry)
 		if (c->domid == domid)
-			c->stopped = stop;
+			c->stopped = stopped;
 	controllers->workers->changed(controllers->workers);
+}
+
+void xo_controllers_stop(struct xo_controllers *controllers, unsigned int domid, bool stop,
+			 struct xo_request *request)
+{
+	set_stopped(controllers, domid, stop);
 	gather_all(controllers, domid, stop ? "stop" : "cont", request);
 }
 
-/* The worker's ledger remembers it for its successors. */
+void xo_controllers_run(struct xo_controllers *controllers, unsigned int domid,
+			struct xo_request *request)
+{
+	set_stopped(controllers, domid, false);
+	gather_all(controllers, domid, "runs", request);
+}
+
 void xo_controllers_log_dirty(struct xo_controllers *controllers, unsigned int domid, bool log,
 			      struct xo_request *request)
 {
+	struct xo_controller *c;
+
+	LIST_FOREACH (c, &controllers->list, entry)
+		if (c->domid == domid)
+			c->log_dirty = log;
+	controllers->workers->changed(controllers->workers);
 	gather_all(controllers, domid, log ? "log-dirty" : "log-clean", request);
 }
 

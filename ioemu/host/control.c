@@ -36,6 +36,14 @@ static void run_cont(struct xo_host *host, const json_t *id, const int *fds, siz
 	xo_control_return(XO_FD_CONTROL, id, NULL);
 }
 
+static void run_runs(struct xo_host *host, const json_t *id, const int *fds, size_t count)
+{
+	(void)fds;
+	(void)count;
+	xo_host_runs(host);
+	xo_control_return(XO_FD_CONTROL, id, NULL);
+}
+
 static void run_save(struct xo_host *host, const json_t *id, const int *fds, size_t count)
 {
 	json_t *message;
@@ -116,9 +124,9 @@ static void run_quit(struct xo_host *host, const json_t *id, const int *fds, siz
 }
 
 static const struct command commands[] = {
-	{ "stop", run_stop },		{ "cont", run_cont }, { "log-dirty", run_log_dirty },
-	{ "log-clean", run_log_clean }, { "save", run_save }, { "load", run_load },
-	{ "query", run_query },		{ "quit", run_quit },
+	{ "stop", run_stop },		{ "cont", run_cont },		{ "runs", run_runs },
+	{ "log-dirty", run_log_dirty }, { "log-clean", run_log_clean }, { "save", run_save },
+	{ "load", run_load },		{ "query", run_query },		{ "quit", run_quit },
 };
 
 static void dispatch(struct xo_host *host, const json_t *message, const int *fds, size_t count)

@@ -221,7 +221,7 @@ struct xo_host {
 	struct xo_watch link_watch;
 	struct xo_watch event_watch;
 	struct xo_watch control_watch;
-	bool stopped;
+	bool stopped; /* XO_WINDOW_STOPPED of the record */
 	bool notice_due; /* the guest is to look at its drive when it goes on */
 	bool sandboxed;
 	bool started; /* the model is set up */
@@ -276,6 +276,8 @@ void xo_window_remove(struct xo_host *host);
 void xo_window_settle(struct xo_host *host);
 /* For one of XO_WINDOW_*, or no longer for it. */
 void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide);
+/* Where it belongs, unless it is hidden. While the guest stands still, or maps its registers. */
+void xo_window_return(struct xo_host *host);
 /* After a commit, before anybody is told. */
 void xo_window_show(struct xo_host *host);
 
@@ -307,7 +309,10 @@ struct xo_packet *xo_machine_packet(struct xo_host *host);
 /* save.c */
 /* Ends DMA: commands with the drive are forgotten and answered with an error when the guest goes on. */
 void xo_host_stop(struct xo_host *host);
+/* Before the guest goes on. */
 void xo_host_continue(struct xo_host *host);
+/* The guest runs, whatever was said before. */
+void xo_host_runs(struct xo_host *host);
 /* A memfd with the state, or -errno. */
 int xo_host_save(struct xo_host *host);
 int xo_host_load(struct xo_host *host, int fd);

@@ -157,6 +157,7 @@ static int serve(struct xo_host *host)
 		xo_drive_port_identify(host, &host->record->identity);
 		xo_ledger_commit(&host->record->identified, 1);
 	}
+	host->stopped = host->record->window.hidden & XO_WINDOW_STOPPED;
 	r = xo_machine_start(host);
 	if (r)
 		return r;

@@ -45,6 +45,12 @@ void xo_host_stop(struct xo_host *host)
 
 void xo_host_continue(struct xo_host *host)
 {
+	xo_host_runs(host);
+	xo_window_return(host);
+}
+
+void xo_host_runs(struct xo_host *host)
+{
 	host->stopped = false;
 	xo_window_hide(host, XO_WINDOW_STOPPED, false);
 	if (host->notice_due)

@@ -283,10 +283,6 @@ void xo_window_settle(struct xo_host *host)
 		xo_window_remove(host);
 }
 
-/*
- * The page comes back only while the guest stands still, or maps its registers: between the move and the change of
- * the type a register is memory to the guest's CPUs.
- */
 void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide)
 {
 	uint32_t *hidden = &host->record->window.hidden;
@@ -294,7 +290,12 @@ void xo_window_hide(struct xo_host *host, uint32_t reason, bool hide)
 	xo_ledger_commit(hidden, hide ? *hidden | reason : *hidden & ~reason);
 	if (*hidden)
 		xo_window_remove(host);
-	else if (reason == XO_WINDOW_STOPPED && registers_mapped(host))
+}
+
+/* Between the move and the change of the type a register is memory to the guest's CPUs. */
+void xo_window_return(struct xo_host *host)
+{
+	if (!host->record->window.hidden && registers_mapped(host))
 		xo_window_place(host, host->ahci.abar.base);
 }
 

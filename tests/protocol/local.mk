@@ -118,5 +118,6 @@ TESTS += tests/protocol/device-model.test tests/protocol/held.test
 EXTRA_DIST += tests/protocol/device-model.test tests/protocol/held.test
 
 # The relay that the wrapper leaves between libxl and QEMU.
-TESTS += tests/protocol/relay.test
+TESTS += tests/protocol/relay.test tests/protocol/standstill.test
+EXTRA_DIST += tests/protocol/standstill.test tests/protocol/launcher/standstill.py
 EXTRA_DIST += tests/protocol/relay.test tests/protocol/relay.py

@@ -25,7 +25,8 @@
  * Commands
  *	"stop"	{}	DMA ends: commands that are with the drive are aborted towards the
  *		guest when it goes on. Return {} when guest memory is touched no more.
- *	"cont"	{}	serves again after "stop"; return {}
+ *	"cont"	{}	serves again after "stop", before the guest runs; return {}
+ *	"runs"	{}	the guest runs: "stop", if there was one, is over; return {}
  *	"log-dirty" {}, before a migration begins: every access of the guest comes to the
  *		worker, since Xen would not log its dirty pages otherwise. "log-clean" {}: no
  *		longer. Return {}
