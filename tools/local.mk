@@ -36,6 +36,7 @@ xenoptic_LDADD = drive/libdisc.la $(JANSSON_LIBS)
 xolibexec_PROGRAMS += device-model
 device_model_SOURCES = \
 	tools/device-model/arguments.c tools/device-model/arguments.h \
+	tools/device-model/daemon.c tools/device-model/daemon.h \
 	tools/device-model/main.c \
 	tools/device-model/relay.c tools/device-model/relay.h \
 	tools/device-model/trailer.c tools/device-model/trailer.h \

@@ -287,6 +287,7 @@ static void listener_free(uv_handle_t *handle)
 int xo_server_open(struct xo_server *server, uv_loop_t *loop, const char *path,
 		   const struct xo_server_command *commands, void *priv)
 {
+	char *aside;
 	mode_t mask;
 	int r;
 
@@ -296,12 +297,19 @@ int xo_server_open(struct xo_server *server, uv_loop_t *loop, const char *path,
 		return -ENOMEM;
 	uv_pipe_init(loop, server->listener, 0);
 	server->listener->data = server;
-	unlink(path); /* the run directory is locked: nobody else serves it */
+	server->path = strdup(path);
+	if (!server->path || asprintf(&aside, "%s.new", path) < 0)
+		return -ENOMEM;
+	/* The run directory is locked: nobody else serves it. Who sees the socket can connect. */
+	unlink(aside);
 	mask = umask(0177);
-	r = uv_pipe_bind(server->listener, path);
+	r = uv_pipe_bind(server->listener, aside);
 	umask(mask);
 	if (!r)
 		r = uv_listen((uv_stream_t *)server->listener, BACKLOG, connected);
+	if (!r && rename(aside, path) < 0)
+		r = -errno;
+	free(aside);
 	if (r)
 		xo_error("control socket %s: %s", path, uv_strerror(r));
 	return r;
@@ -313,5 +321,9 @@ void xo_server_close(struct xo_server *server)
 		client_close(LIST_FIRST(&server->clients));
 	if (server->listener)
 		uv_close((uv_handle_t *)server->listener, listener_free);
+	if (server->listener && server->path)
+		unlink(server->path);
 	server->listener = NULL;
+	free(server->path);
+	server->path = NULL;
 }

@@ -25,6 +25,7 @@ struct xo_client;
 struct xo_server {
 	uv_loop_t *loop;
 	uv_pipe_t *listener;
+	char *path;
 	LIST_HEAD(, xo_client) clients;
 	unsigned int client_count;
 	uint64_t next_client;

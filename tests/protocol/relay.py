@@ -3,10 +3,12 @@
 import array
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 DIR = os.environ["lb_dir"]
@@ -69,11 +71,14 @@ class Libxl:
             where = f"fd={fd}"
         arguments = ["-xen-domid", str(self.domid), "-chardev", f"socket,id=libxl-cmd,{where},server=on,wait=off"]
         arguments += ["-machine", "xenfv", "-optical", "drive=virtual:a", *extra]
-        self.process = subprocess.Popen(
-            [f"{BUILD}/device-model", *arguments],
-            env={**os.environ, "XENOPTIC_QEMU": f"{DIR}/qemu"},
-            pass_fds=(fd, *pass_fds),
-        )
+        self.log = f"{DIR}/device-model-{self.domid}.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [f"{BUILD}/device-model", *arguments],
+                env={**os.environ, "XENOPTIC_QEMU": f"{DIR}/qemu"},
+                pass_fds=(fd, *pass_fds),
+                stderr=log,
+            )
         listener.close()
         self.id = 0
         self.client = socket.socket(socket.AF_UNIX)
@@ -97,6 +102,11 @@ class Libxl:
             answer = json.loads(self.answers.readline())
             if answer.get("id") == self.id:
                 return answer
+
+    def said(self, text):
+        """How often the wrapper or its relay did."""
+        with open(self.log, encoding="utf-8") as log:
+            return log.read().count(text)
 
     def destroy(self):
         self.answers.close()
@@ -123,7 +133,9 @@ def exits_of_read(domid):
 
 
 def controllers(domid):
-    run = subprocess.run([f"{BUILD}/xenoptic", "list", "--json"], stdout=subprocess.PIPE, text=True, check=True)
+    run = subprocess.run([f"{BUILD}/xenoptic", "list", "--json"], stdout=subprocess.PIPE, text=True, check=False)
+    if run.returncode:
+        return None
     return [g["state"] for g in json.loads(run.stdout)["guests"] if g["domid"] == domid]
 
 
@@ -137,7 +149,67 @@ def save(guest, path):
     return answer
 
 
-def main():
+class Daemon:
+    """The one that the test's script started, and its successors."""
+
+    def __init__(self, pid, *command):
+        self.pid, self.command, self.process = int(pid), command, None
+
+    def kill(self):
+        end = os.pidfd_open(self.pid)
+        os.kill(self.pid, signal.SIGKILL)
+        select.select([end], [], [])
+        os.close(end)
+
+    def start(self):
+        with open(f"{DIR}/xenopticd.log", "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        self.pid = self.process.pid
+
+
+def wait(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def is_stopped(domid):
+    """Whether the controllers stand still: their state can be had then."""
+    run = [f"{BUILD}/xenoptic", "control", "save-controllers", f'{{"domain": {domid}}}']
+    return subprocess.run(run, capture_output=True, check=False).returncode == 0
+
+
+def daemon_is_away(guest, daemon):
+    """It is started again in the middle of a save; or it comes too late."""
+    away = "cannot talk to the daemon"
+    assert "return" in guest.call("stop")
+    daemon.kill()
+    before = guest.said(away)
+    cont = threading.Thread(target=guest.call, args=("cont",))
+    cont.start()
+    wait(lambda: guest.said(away) > before)
+    assert cont.is_alive(), "the guest goes on before its controllers"
+    daemon.start()
+    cont.join()
+    assert exits_of_read(guest.domid) == 0 and not is_stopped(guest.domid)
+    assert guest.said("were not told") == 0
+
+    assert "return" in guest.call("stop")
+    daemon.kill()
+    assert "return" in guest.call("cont"), "libxl does not wait for ever"
+    assert guest.said("were not told") == 1
+    daemon.start()
+    wait(lambda: controllers(guest.domid) == ["serving"])
+    wait(lambda: not is_stopped(guest.domid))
+    # The guest runs already; see above.
+    assert exits_of_read(guest.domid) == 1
+    assert "return" in guest.call("stop")
+    assert "return" in guest.call("cont")
+    assert exits_of_read(guest.domid) == 0
+
+
+def main(daemon):
     with open(f"{DIR}/qemu", "w", encoding="utf-8") as f:
         f.write(f'#!/bin/sh\nexec {sys.executable} {__file__} qemu "$@"\n')
     os.chmod(f"{DIR}/qemu", 0o755)
@@ -163,6 +235,7 @@ def main():
     assert "return" in first.call("cont")
     assert pci(first.domid, 0x24, 4) == before
     assert exits_of_read(first.domid) == 0
+    daemon_is_away(first, daemon)
     # And one that does not.
     assert "return" in save(first, f"{DIR}/saved"), "save"
     state = open(f"{DIR}/saved", "rb").read()
@@ -191,7 +264,7 @@ def main():
         assert "no greeting" in str(reason)
 
 
-if len(sys.argv) > 1 and sys.argv[1] == "qemu":
+if sys.argv[1] == "qemu":
     qemu()
 else:
-    main()
+    main(Daemon(*sys.argv[1:]))

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "cli/client.h"
+#include "device-model/daemon.h"
 #include "device-model/trailer.h"
 
 #define CLIENTS_MAX 4
@@ -25,6 +25,10 @@
 #define FDS_MAX 4
 #define FDSETS_MAX 8
 #define PENDING_MAX 8
+
+/* To controllers of a guest that may run already. */
+#define RUN "run-controllers"
+#define LOG_CLEAN "log-clean-controllers"
 
 /* One direction of a connection: what has come and is no whole line yet. */
 struct side {
@@ -57,16 +61,15 @@ struct fdset {
 struct relay {
 	int listener; /* libxl's */
 	int qemu_pid_fd;
-	int domid;
 	char qemu_path[108]; /* of QEMU's socket */
-	struct xo_cli cli;
+	struct xo_dm_daemon daemon;
 	struct connection *connections[CLIENTS_MAX];
 	struct fdset fdsets[FDSETS_MAX];
 };
 
 static void say(const struct relay *relay, const char *what)
 {
-	fprintf(stderr, "device-model: relay of domain %d: %s\n", relay->domid, what);
+	fprintf(stderr, "device-model: relay of domain %d: %s\n", relay->daemon.domid, what);
 }
 
 static void side_close(struct side *side)
@@ -170,17 +173,6 @@ static int side_send(int fd, const char *line, size_t length, const int *fds, si
 	return 0;
 }
 
-static json_t *ask(struct relay *relay, const char *command)
-{
-	int code;
-	json_t *answer = xo_cli_call(&relay->cli, command,
-				     json_pack("{s:i}", "domain", relay->domid), &code);
-
-	/* The daemon may have been started again: each command connects anew. */
-	xo_cli_close(&relay->cli);
-	return answer;
-}
-
 static struct pending *pending_new(struct connection *c, const json_t *id)
 {
 	for (size_t i = 0; i < PENDING_MAX; i++) {
@@ -227,6 +219,22 @@ static void fdset_add(struct relay *relay, json_int_t number, int fd)
 	}
 }
 
+/*
+ * The controllers are made ready for a save (`begin`) or are no longer. One that cannot begin fails by itself: there is
+ * no state, or Xen logs no pages. One that has ended leaves a guest that runs, so `ended` is told whenever it can be.
+ */
+static void tell(struct relay *relay, const char *command, const char *ended, bool begin)
+{
+	json_t *answer = xo_dm_daemon_ask(&relay->daemon, command);
+
+	xo_dm_daemon_owe_no_more(&relay->daemon, ended);
+	if (!answer)
+		say(relay, "the controllers were not told what libxl told the device model");
+	if (!answer && !begin)
+		xo_dm_daemon_owe(&relay->daemon, ended);
+	json_decref(answer);
+}
+
 /* Before a command of libxl goes to QEMU. False: it was answered here. */
 static bool look_at_command(struct relay *relay, struct connection *c, const json_t *message)
 {
@@ -237,21 +245,15 @@ static bool look_at_command(struct relay *relay, struct connection *c, const jso
 
 	if (!command)
 		return true;
-	if (!strcmp(command, "stop") || !strcmp(command, "cont")) {
-		json_t *answer =
-			ask(relay, *command == 's' ? "stop-controllers" : "cont-controllers");
-
-		if (!answer)
-			say(relay, "the controllers cannot be stopped or go on");
-		json_decref(answer);
+	if (!strcmp(command, "stop")) {
+		tell(relay, "stop-controllers", RUN, true);
+	} else if (!strcmp(command, "cont")) {
+		tell(relay, "cont-controllers", RUN, false);
 	} else if (!strcmp(command, "xen-set-global-dirty-log")) {
 		bool on = json_is_true(json_object_get(arguments, "enable"));
-		json_t *answer = ask(relay, on ? "log-dirty-controllers" : "log-clean-controllers");
 
 		/* A live migration begins or has ended; libxl asks Xen to log after this. */
-		if (!answer)
-			say(relay, "the controllers cannot be made ready for a migration");
-		json_decref(answer);
+		tell(relay, on ? "log-dirty-controllers" : LOG_CLEAN, LOG_CLEAN, on);
 	} else if (!strcmp(command, "add-fd") && c->libxl.fd_count) {
 		pending = pending_new(c, id);
 		if (pending) {
@@ -279,7 +281,7 @@ static const char *append_state(struct relay *relay, int fd)
 
 	if (fd < 0)
 		return "the relay does not know the file of the device model's state";
-	answer = ask(relay, "save-controllers");
+	answer = xo_dm_daemon_ask(&relay->daemon, "save-controllers");
 	if (!answer)
 		return "the state of the optical drives' controllers cannot be had";
 	lseek(fd, 0, SEEK_END);
@@ -413,7 +415,7 @@ static void relay_round(struct relay *relay, struct pollfd *polls)
 
 static void relay_run(struct relay *relay)
 {
-	struct pollfd polls[2 * CLIENTS_MAX + 2];
+	struct pollfd polls[2 * CLIENTS_MAX + 3];
 
 	for (;;) {
 		for (size_t i = 0; i < CLIENTS_MAX; i++) {
@@ -427,10 +429,16 @@ static void relay_run(struct relay *relay)
 		polls[2 * CLIENTS_MAX] = (struct pollfd){ .fd = relay->listener, .events = POLLIN };
 		polls[2 * CLIENTS_MAX + 1] =
 			(struct pollfd){ .fd = relay->qemu_pid_fd, .events = POLLIN };
+		polls[2 * CLIENTS_MAX + 2] = (struct pollfd){
+			.fd = xo_dm_daemon_is_owed(&relay->daemon) ? relay->daemon.watch : -1,
+			.events = POLLIN
+		};
 		if (poll(polls, XO_ARRAY_SIZE(polls), -1) < 0)
 			continue;
 		if (polls[2 * CLIENTS_MAX + 1].revents)
 			return; /* QEMU has ended */
+		if (polls[2 * CLIENTS_MAX + 2].revents)
+			xo_dm_daemon_came(&relay->daemon);
 		relay_round(relay, polls);
 		if (polls[2 * CLIENTS_MAX].revents)
 			take_client(relay);
@@ -480,8 +488,6 @@ int xo_relay_start(int fd, int domid, const char *control_socket, const char *ru
 	int mine;
 	int r;
 
-	relay.domid = domid;
-	relay.cli.socket = control_socket;
 	for (size_t i = 0; i < FDSETS_MAX; i++)
 		relay.fdsets[i].fd = -1;
 	r = snprintf(relay.qemu_path, sizeof(relay.qemu_path), "%s/qmp-%d", run_dir, domid);
@@ -507,6 +513,7 @@ int xo_relay_start(int fd, int domid, const char *control_socket, const char *ru
 		signal(SIGPIPE, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);
 		keep_only(&relay);
+		xo_dm_daemon_init(&relay.daemon, control_socket, domid);
 		relay_run(&relay);
 		unlink(relay.qemu_path);
 		_exit(EXIT_SUCCESS);
