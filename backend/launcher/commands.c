@@ -63,6 +63,7 @@ static void attach_controller(struct xo_launcher *launcher, const struct xo_doma
 	if (launcher->config.backend)
 		xo_controllers_attach(&launcher->controllers, domain, options, &slots,
 				      flag_argument(arguments, "boot"),
+				      flag_argument(arguments, "relay"),
 				      json_object_get(arguments, "states"), request);
 	else
 		xo_request_error(request, "GenericError", "bus=%s: this daemon has no backend role",

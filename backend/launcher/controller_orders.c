@@ -89,13 +89,13 @@ void xo_controller_orders_give(struct xo_controller *c)
 	}
 }
 
-void xo_controller_orders_drop(struct xo_controller *c, const char *why)
+void xo_controller_orders_drop(struct xo_controller *c, const char *error_class, const char *why)
 {
 	while (!STAILQ_EMPTY(&c->orders)) {
 		struct xo_controller_order *order = STAILQ_FIRST(&c->orders);
 
 		STAILQ_REMOVE_HEAD(&c->orders, entry);
-		order->reply(order->priv, NULL, XO_WORKER_DIED, why, NULL, 0);
+		order->reply(order->priv, NULL, error_class, why, NULL, 0);
 		free(order);
 	}
 }

@@ -36,6 +36,9 @@ static void worker_build(struct xo_worker *worker, struct xo_spawn *spawn)
 	xo_spawn_arg(spawn, "%s", c->generic_identity ? "generic" : "drive");
 	xo_spawn_arg(spawn, "--interrupt");
 	xo_spawn_arg(spawn, "%s", c->msi ? "msi" : "intx");
+	/* Who is started while they are logged says what it changes from its first access on. */
+	xo_spawn_arg(spawn, "--dirty-pages");
+	xo_spawn_arg(spawn, "%s", c->relayed && !c->log_dirty ? "logged" : "always");
 	xo_spawn_arg(spawn, "--user");
 	xo_spawn_arg(spawn, "%s", c->all->config->user);
 	if (c->all->config->log_level >= XO_LOG_DEBUG)
@@ -85,12 +88,12 @@ static json_t *worker_save(const struct xo_worker *worker)
 {
 	const struct xo_controller *c = worker->priv;
 
-	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid",
+	return json_pack("{s:i,s:i,s:s,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:I}", "domid",
 			 (int)c->domid, "device", (int)c->device, "bus", xo_bus_name(c->bus),
 			 "read-only", c->read_only, "generic", c->generic_identity, "msi", c->msi,
 			 "relink", c->relink, "stopped", c->stopped, "log-dirty", c->log_dirty,
-			 "leaving", c->state == XO_CONTROLLER_LEAVING, "drive", c->drive, "guest",
-			 c->name, "uuid", c->uuid, "link",
+			 "relayed", c->relayed, "leaving", c->state == XO_CONTROLLER_LEAVING,
+			 "drive", c->drive, "guest", c->name, "uuid", c->uuid, "link",
 			 (json_int_t)(c->attached ? c->attachment->id : 0));
 }
 
@@ -132,6 +135,7 @@ static struct xo_controller *restore(struct xo_controllers *controllers, const j
 	c->msi = json_is_true(json_object_get(config, "msi"));
 	c->relink = json_is_true(json_object_get(config, "relink"));
 	c->stopped = json_is_true(json_object_get(config, "stopped"));
+	c->relayed = json_is_true(json_object_get(config, "relayed"));
 	c->log_dirty = json_is_true(json_object_get(config, "log-dirty"));
 	c->boot = true;
 	c->served = true;

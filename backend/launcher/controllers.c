@@ -88,7 +88,7 @@ void xo_controller_free(struct xo_controller *controller)
 	if (controller->attachment)
 		controller->attachment->callback = NULL;
 	xo_worker_free(controller->worker);
-	xo_controller_orders_drop(controller, "the controller is gone");
+	xo_controller_orders_drop(controller, XO_WORKER_DIED, "the controller is gone");
 	dead_link_close(controller);
 	state_close(controller);
 	LIST_REMOVE(controller, entry);
@@ -282,7 +282,8 @@ static int choose_device(struct xo_controllers *controllers, unsigned int domid,
 
 void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_domain *domain,
 			   const struct xo_options *options, const struct xo_qemu_slots *slots,
-			   bool boot, const json_t *states, struct xo_request *request)
+			   bool boot, bool relayed, const json_t *states,
+			   struct xo_request *request)
 {
 	char error[256];
 	struct xo_controller *c;
@@ -311,6 +312,7 @@ void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_d
 	c->generic_identity = options->generic_identity;
 	c->msi = options->msi;
 	c->boot = boot;
+	c->relayed = relayed;
 	c->request = request;
 	strcpy(c->drive, options->drive);
 	snprintf(c->name, sizeof(c->name), "%s", options->name[0] ? options->name : domain->name);
@@ -407,7 +409,7 @@ void xo_controller_ready(struct xo_controller *c)
 void xo_controller_ended(struct xo_controller *c, const char *why)
 {
 	if (c->state == XO_CONTROLLER_LEAVING) {
-		xo_controller_orders_drop(c, "the controller is gone");
+		xo_controller_orders_drop(c, XO_WORKER_DIED, "the controller is gone");
 		leave(c);
 		return;
 	}
@@ -416,7 +418,7 @@ void xo_controller_ended(struct xo_controller *c, const char *why)
 		xo_controller_start(c);
 		return;
 	}
-	xo_controller_orders_drop(c, why ? why : "xenoptic-ioemu ended");
+	xo_controller_orders_drop(c, "GenericError", why ? why : "xenoptic-ioemu ended");
 	refuse(c, why ? why : "xenoptic-ioemu ended", "Refused");
 	/* A guest that has the device keeps it, dead, until it is detached; others never had it. */
 	c->state = c->served ? XO_CONTROLLER_FAILED : XO_CONTROLLER_LEAVING;

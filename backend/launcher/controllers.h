@@ -59,7 +59,8 @@ struct xo_controller {
 	bool relink; /* the worker is being ended to get another link */
 	bool served; /* the guest has seen it */
 	bool stopped; /* the guest is being saved: a successor of the worker is stopped too */
-	bool log_dirty; /* Xen logs the guest's dirty pages */
+	bool relayed; /* whoever has Xen log the guest's dirty pages tells us before */
+	bool log_dirty; /* and Xen logs them */
 	int state_fd; /* to be loaded before the guest runs; -1: none */
 	struct xo_worker *worker;
 	STAILQ_HEAD(, xo_controller_order) orders; /* that wait for a worker */
@@ -75,13 +76,15 @@ void xo_controllers_fini(struct xo_controllers *controllers);
 
 /*
  * A new controller for a guest. Answered when the worker serves. With `boot` a drive
- * that cannot be had leaves the controller without a medium until it can. `states` (may be NULL):
+ * that cannot be had leaves the controller without a medium until it can. `relayed`: a relay stands between the
+ * toolstack and QEMU, so that we hear of every migration before it begins. `states` (may be NULL):
  * what was saved of the guest's controllers; the one of this is loaded (migration.h). It gets none of the
  * `slots` that QEMU has.
  */
 void xo_controllers_attach(struct xo_controllers *controllers, const struct xo_domain *domain,
 			   const struct xo_options *options, const struct xo_qemu_slots *slots,
-			   bool boot, const json_t *states, struct xo_request *request);
+			   bool boot, bool relayed, const json_t *states,
+			   struct xo_request *request);
 
 /* Takes it away, whatever the guest does. The request (may be NULL) is answered when it is gone. */
 void xo_controllers_detach(struct xo_controller *controller, struct xo_request *request);

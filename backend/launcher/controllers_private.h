@@ -24,14 +24,15 @@ void xo_controller_ready(struct xo_controller *controller);
 
 /*
  * Tells the worker, or its successor if it does not live to answer. `reply` is called exactly once, unless this
- * fails with -errno; with XO_WORKER_DIED when there will be no successor.
+ * fails with -errno; with an error when there will be no successor.
  */
 int xo_controller_order(struct xo_controller *controller, const char *command,
 			xo_worker_reply *reply, void *priv);
 /* The worker takes what has waited for it. */
 void xo_controller_orders_give(struct xo_controller *controller);
-/* There will be no worker. */
-void xo_controller_orders_drop(struct xo_controller *controller, const char *why);
+/* There will be no worker. XO_WORKER_DIED: nor a controller. */
+void xo_controller_orders_drop(struct xo_controller *controller, const char *error_class,
+			       const char *why);
 
 /* Takes an order to end, as whoever asks for a controller's end has it. */
 void xo_controller_quit(struct xo_controller *controller);

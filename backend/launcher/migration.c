@@ -76,8 +76,8 @@ static void gathered(void *priv, const json_t *data, const char *error_class, co
 	struct gather *gather = one->gather;
 	json_t *state = count ? read_state(fds[0]) : NULL;
 
-	(void)error_class;
-	if (!data)
+	/* Of a controller that was taken away meanwhile there is nothing to stop, to log or to save. */
+	if (!data && strcmp(error_class, XO_WORKER_DIED) != 0)
 		snprintf(gather->error, sizeof(gather->error), "controller %u: %.200s", one->device,
 			 error);
 	else if (state)
@@ -122,7 +122,8 @@ static void gather_all(struct xo_controllers *controllers, unsigned int domid, c
 	gather->request = request;
 	gather->waiting = 1;
 	LIST_FOREACH (c, &controllers->list, entry) {
-		if (c->domid != domid || c->state != XO_CONTROLLER_RUNNING || !c->worker)
+		/* Also one that is leaving: it may change the guest's memory still. */
+		if (c->domid != domid || !c->worker)
 			continue;
 		if (gather_controller(gather, c, command))
 			snprintf(gather->error, sizeof(gather->error),

@@ -88,7 +88,7 @@ static void run_log_dirty(struct xo_host *host, const json_t *id, const int *fds
 {
 	(void)fds;
 	(void)count;
-	xo_window_hide(host, XO_WINDOW_LOG_DIRTY, true);
+	xo_host_log_dirty(host, true);
 	xo_control_return(XO_FD_CONTROL, id, NULL);
 }
 
@@ -96,7 +96,7 @@ static void run_log_clean(struct xo_host *host, const json_t *id, const int *fds
 {
 	(void)fds;
 	(void)count;
-	xo_window_hide(host, XO_WINDOW_LOG_DIRTY, false);
+	xo_host_log_dirty(host, false);
 	xo_control_return(XO_FD_CONTROL, id, NULL);
 }
 

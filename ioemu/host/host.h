@@ -145,6 +145,7 @@ struct xo_ioemu_options {
 	uint32_t slots, slot_size;
 	bool generic_identity;
 	bool msi; /* offered by AHCI beside INTA# */
+	bool dirty_if_logged; /* changed pages are told of only while "log-dirty" holds */
 	const char *user;
 	bool verbose;
 };
@@ -173,6 +174,7 @@ struct xo_guest_memory {
 	struct xo_chunk chunks[XO_CHUNKS];
 	struct xen_dm_op_modified_memory_extent dirty[XO_DIRTY_MAX];
 	uint32_t dirty_count;
+	bool quiet; /* nobody logs which pages were written */
 };
 
 /* An interrupt that waits for the commit: the guest must find what it tells of. */
@@ -243,7 +245,10 @@ int xo_guest_memory_read(struct xo_guest_memory *memory, uint64_t address, void 
 			 size_t length);
 int xo_guest_memory_write(struct xo_guest_memory *memory, uint64_t address, const void *buffer,
 			  size_t length);
-/* Tells Xen which pages were written, in one call: before what wrote them is committed. */
+/*
+ * Tells Xen which pages were written, in one call: before what wrote them is committed. Unless it is quiet: Xen would
+ * do nothing with it, and each call costs as much as an exit of the guest.
+ */
 void xo_guest_memory_report(struct xo_guest_memory *memory);
 
 /* The page came or went behind Xen's back: no mapping of it is kept. */
@@ -313,6 +318,10 @@ void xo_host_stop(struct xo_host *host);
 void xo_host_continue(struct xo_host *host);
 /* The guest runs, whatever was said before. */
 void xo_host_runs(struct xo_host *host);
+/* From the record: whether Xen logs the guest's dirty pages. */
+void xo_host_look_at_log(struct xo_host *host);
+/* It is about to, or no longer does. */
+void xo_host_log_dirty(struct xo_host *host, bool log);
 /* A memfd with the state, or -errno. */
 int xo_host_save(struct xo_host *host);
 int xo_host_load(struct xo_host *host, int fd);

@@ -158,6 +158,7 @@ static int serve(struct xo_host *host)
 		xo_ledger_commit(&host->record->identified, 1);
 	}
 	host->stopped = host->record->window.hidden & XO_WINDOW_STOPPED;
+	xo_host_look_at_log(host);
 	r = xo_machine_start(host);
 	if (r)
 		return r;

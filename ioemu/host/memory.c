@@ -166,6 +166,8 @@ static void mark_dirty(struct xo_guest_memory *memory, uint64_t address, size_t 
 	uint64_t first = address >> PAGE_SHIFT;
 	uint64_t last = (address + length - 1) >> PAGE_SHIFT;
 
+	if (memory->quiet)
+		return;
 	/* A command's FISes and its header lie in one page or two, its data often in a row. */
 	for (uint32_t i = 0; i < memory->dirty_count; i++) {
 		struct xen_dm_op_modified_memory_extent *extent = &memory->dirty[i];

@@ -18,6 +18,7 @@ enum {
 	OPT_LINK,
 	OPT_IDENTITY,
 	OPT_INTERRUPT,
+	OPT_DIRTY_PAGES,
 	OPT_USER,
 	OPT_VERBOSE,
 	OPT_HELP,
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
 	{ "link", required_argument, NULL, OPT_LINK },
 	{ "identity", required_argument, NULL, OPT_IDENTITY },
 	{ "interrupt", required_argument, NULL, OPT_INTERRUPT },
+	{ "dirty-pages", required_argument, NULL, OPT_DIRTY_PAGES },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -93,6 +95,9 @@ static bool take_option(struct xo_ioemu_options *options, int option, const char
 	case OPT_INTERRUPT:
 		options->msi = !strcmp(text, "msi");
 		return options->msi || !strcmp(text, "intx");
+	case OPT_DIRTY_PAGES:
+		options->dirty_if_logged = !strcmp(text, "logged");
+		return options->dirty_if_logged || !strcmp(text, "always");
 	case OPT_USER:
 		options->user = text;
 		return true;
@@ -108,7 +113,8 @@ static void print_help(void)
 {
 	puts("Usage: xenoptic-ioemu --domid D --name TEXT --bus ahci|ide --device N\n"
 	     "           --link FD,ARENA,SLOTS,SIZE [--identity drive|generic]\n"
-	     "           [--interrupt intx|msi] [--user USER] [--verbose]\n"
+	     "           [--interrupt intx|msi] [--dirty-pages always|logged]\n"
+	     "           [--user USER] [--verbose]\n"
 	     "An emulated controller with an optical drive for one HVM guest. Started by "
 	     "xenopticd.");
 }

@@ -58,6 +58,20 @@ void xo_host_runs(struct xo_host *host)
 	xo_access_recover(host);
 }
 
+void xo_host_look_at_log(struct xo_host *host)
+{
+	bool logged = host->record->window.hidden & XO_WINDOW_LOG_DIRTY;
+
+	host->memory.quiet = host->options.dirty_if_logged && !logged;
+}
+
+void xo_host_log_dirty(struct xo_host *host, bool log)
+{
+	xo_window_hide(host, XO_WINDOW_LOG_DIRTY, log);
+	/* All that was written before goes along: a migration begins with the whole memory. */
+	xo_host_look_at_log(host);
+}
+
 int xo_host_save(struct xo_host *host)
 {
 	struct image image = {

@@ -45,7 +45,8 @@ static void child_exec(struct worker *w)
 	snprintf(path, sizeof(path), "%s/xenoptic-ioemu", getenv("top_builddir"));
 	execl(path, "xenoptic-ioemu", "--domid", domid, "--name", "guest", "--bus", w->bus,
 	      "--device", "27", "--link", "5,6,8,524288", "--identity", w->identity, "--interrupt",
-	      w->interrupt, "--user", "nobody", (char *)NULL);
+	      w->interrupt, "--dirty-pages", w->dirty_pages ? w->dirty_pages : "logged", "--user",
+	      "nobody", (char *)NULL);
 	_exit(127);
 }
 

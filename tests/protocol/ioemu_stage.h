@@ -35,6 +35,7 @@ struct worker {
 	const char *bus;
 	const char *identity;
 	const char *interrupt;
+	const char *dirty_pages; /* of a successor; NULL: "logged" */
 	bool dma; /* on IDE: by the bus master, not by PIO */
 	bool slow; /* the drive leaves what comes on the link */
 	int control;

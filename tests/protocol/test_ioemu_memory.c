@@ -286,6 +286,78 @@ static void dirty_pages_are_those_that_changed(void **state)
 	}
 }
 
+static unsigned int dirty_count(struct worker *w)
+{
+	unsigned int count = 0;
+
+	for (uint64_t pfn = 0; pfn < COMPARED / PAGE; pfn++)
+		count += lb_guest_dirty(w->guest, pfn, false) == 1;
+	return count;
+}
+
+/* Xen would do nothing with it: not before a migration, nor after it, unless nobody would tell us of one. */
+static void nobody_is_told_of_pages_that_nobody_logs(void **state)
+{
+	const struct layout cross = crossing();
+
+	(void)state;
+	for (size_t i = 0; i < XO_ARRAY_SIZE(buses); i++) {
+		struct worker *w = worker_new(buses[i].name);
+
+		buses[i].start(w);
+		forget_dirty(w);
+		read_blocks(w, &buses[i], &cross, 5);
+		assert_int_equal(dirty_count(w), 0);
+		command(w, "log-dirty");
+		dirty_pages_are_those_of_a_read(w, &buses[i], &cross, 5 + 2 + 5);
+		worker_restart(w);
+		dirty_pages_are_those_of_a_read(w, &buses[i], &cross, 5 + 2 + 5);
+		command(w, "log-clean");
+		forget_dirty(w);
+		read_blocks(w, &buses[i], &cross, 5);
+		assert_int_equal(dirty_count(w), 0);
+		w->dirty_pages = "always";
+		worker_restart(w);
+		dirty_pages_are_those_of_a_read(w, &buses[i], &cross, 5 + 2 + 5);
+		worker_free(w);
+	}
+}
+
+/* What a worker wrote and did not live to tell Xen, its successor writes again, and tells. */
+static void no_page_is_lost_with_a_worker(void **state)
+{
+	static const struct {
+		const char *point;
+		int first, last, step;
+	} rows[] = {
+		{ "ioemu.taken", 12, 32, 4 },	  { "ioemu.done", 12, 32, 4 },
+		{ "ioemu.committed", 12, 32, 4 }, { "ioemu.answered", 12, 32, 4 },
+		{ "ioemu.sent", 1, 2, 1 },	  { "ioemu.replied", 1, 2, 1 },
+		{ "ioemu.completed", 1, 2, 1 },
+	};
+	const struct layout cross = crossing();
+
+	(void)state;
+	for (size_t i = 0; i < XO_ARRAY_SIZE(buses) * XO_ARRAY_SIZE(rows); i++) {
+		const struct bus *bus = &buses[i / XO_ARRAY_SIZE(rows)];
+		size_t row = i % XO_ARRAY_SIZE(rows);
+		char kill[512] = "";
+		struct worker *w;
+
+		for (int n = rows[row].first; n <= rows[row].last; n += rows[row].step)
+			snprintf(kill + strlen(kill), sizeof(kill) - strlen(kill), "%s%s=%d",
+				 *kill ? "," : "", rows[row].point, n);
+		setenv("XENOPTIC_KILL", kill, 1);
+		w = started(bus);
+		dirty_pages_are_those_of_a_read(w, bus, &cross, 5 + 2 + 5);
+		unsetenv("XENOPTIC_KILL");
+		if (w->starts < 2)
+			fail_msg("%s was not passed on %s", rows[row].point, bus->name);
+		worker_restart(w);
+		worker_free(w);
+	}
+}
+
 /* A WRITE changes no data of the guest's. */
 static void a_write_dirties_no_data(void **state)
 {
@@ -698,6 +770,8 @@ int main(void)
 	const char *domid = getenv("TEST_DOMID");
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dirty_pages_are_those_that_changed),
+		cmocka_unit_test(nobody_is_told_of_pages_that_nobody_logs),
+		cmocka_unit_test(no_page_is_lost_with_a_worker),
 		cmocka_unit_test(a_write_dirties_no_data),
 		cmocka_unit_test(missing_pages_are_errors_of_the_device),
 		cmocka_unit_test(missing_lists_and_tables_are_errors),

@@ -75,16 +75,18 @@ static void tell_launcher(int domid)
 }
 
 /* One drive on one bus. The reason of a failure was printed. */
-static int attach(struct xo_cli *cli, int domid, json_t *options, json_t *devices, json_t *states)
+static int attach(struct xo_cli *cli, const struct xo_dm_arguments *arguments, json_t *options,
+		  json_t *devices, json_t *states)
 {
 	json_t *answer;
 	int code;
 
-	answer =
-		xo_cli_call(cli, "attach",
-			    json_pack("{s:i,s:o,s:b,s:O,s:O?}", "domain", domid, "options", options,
-				      "boot", 1, "device-model", devices, "states", states),
-			    &code);
+	answer = xo_cli_call(cli, "attach",
+			     json_pack("{s:i,s:o,s:b,s:b,s:O,s:O?}", "domain", arguments->domid,
+				       "options", options, "boot", 1, "relay",
+				       arguments->qmp_fd >= 0 || arguments->qmp_path,
+				       "device-model", devices, "states", states),
+			     &code);
 	if (!answer)
 		return -EIO;
 	json_decref(answer);
@@ -101,7 +103,7 @@ static int attach_all(const struct xo_dm_arguments *arguments, const char *socke
 		json_t *options;
 
 		for (size_t n = 0; !r && (options = xo_dm_options(arguments->optical[i], n)); n++)
-			r = attach(&cli, arguments->domid, options, devices, states);
+			r = attach(&cli, arguments, options, devices, states);
 		if (r)
 			fprintf(stderr, "device-model: -optical %s: refused\n",
 				arguments->optical[i]);

@@ -220,18 +220,34 @@ static void fdset_add(struct relay *relay, json_int_t number, int fd)
 }
 
 /*
- * The controllers are made ready for a save (`begin`) or are no longer. One that cannot begin fails by itself: there is
- * no state, or Xen logs no pages. One that has ended leaves a guest that runs, so `ended` is told whenever it can be.
+ * The controllers are made ready for a save (`begin`) or are no longer. One that cannot begin fails: there is no
+ * state. One that has ended leaves a guest that runs, so `ended` is told whenever it can be.
  */
-static void tell(struct relay *relay, const char *command, const char *ended, bool begin)
+static int tell(struct relay *relay, const char *command, const char *ended, bool begin)
 {
 	json_t *answer = xo_dm_daemon_ask(&relay->daemon, command);
+	int r = answer ? 0 : -EIO;
 
 	xo_dm_daemon_owe_no_more(&relay->daemon, ended);
-	if (!answer)
+	if (r)
 		say(relay, "the controllers were not told what libxl told the device model");
-	if (!answer && !begin)
+	if (r && !begin)
 		xo_dm_daemon_owe(&relay->daemon, ended);
+	json_decref(answer);
+	return r;
+}
+
+static void answer_error(struct connection *c, const json_t *id, const char *error)
+{
+	json_t *answer = json_pack("{s:{s:s,s:s},s:O?}", "error", "class", "GenericError", "desc",
+				   error, "id", id);
+	char *text = json_dumps(answer, JSON_COMPACT);
+
+	if (text) {
+		side_send(c->libxl.fd, text, strlen(text), NULL, 0);
+		side_send(c->libxl.fd, "\r\n", 2, NULL, 0);
+	}
+	free(text);
 	json_decref(answer);
 }
 
@@ -252,8 +268,16 @@ static bool look_at_command(struct relay *relay, struct connection *c, const jso
 	} else if (!strcmp(command, "xen-set-global-dirty-log")) {
 		bool on = json_is_true(json_object_get(arguments, "enable"));
 
-		/* A live migration begins or has ended; libxl asks Xen to log after this. */
-		tell(relay, on ? "log-dirty-controllers" : LOG_CLEAN, LOG_CLEAN, on);
+		/*
+		 * A live migration begins or has ended; libxl asks Xen to log after this. Controllers that do not
+		 * know would change pages that nobody sends again.
+		 */
+		if (tell(relay, on ? "log-dirty-controllers" : LOG_CLEAN, LOG_CLEAN, on) && on) {
+			xo_dm_daemon_owe(&relay->daemon, LOG_CLEAN);
+			answer_error(c, id,
+				     "the optical drives' controllers cannot log dirty pages");
+			return false;
+		}
 	} else if (!strcmp(command, "add-fd") && c->libxl.fd_count) {
 		pending = pending_new(c, id);
 		if (pending) {
@@ -313,15 +337,8 @@ static bool look_at_answer(struct relay *relay, struct connection *c, const json
 		break;
 	}
 	if (error) {
-		json_t *answer = json_pack("{s:{s:s,s:s},s:O}", "error", "class", "GenericError",
-					   "desc", error, "id", id);
-		char *text = json_dumps(answer, JSON_COMPACT);
-
 		say(relay, error);
-		side_send(c->libxl.fd, text, strlen(text), NULL, 0);
-		side_send(c->libxl.fd, "\r\n", 2, NULL, 0);
-		free(text);
-		json_decref(answer);
+		answer_error(c, id, error);
 	}
 	return !error;
 }

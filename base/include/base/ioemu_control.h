@@ -5,7 +5,8 @@
  * One worker is one emulated controller with one drive in one HVM guest.
  *
  *	xenoptic-ioemu --domid D --name TEXT --bus ahci|ide --device N
- *		--link FD,ARENA,SLOTS,SIZE [--identity drive|generic] [--user USER] [--verbose]
+ *		--link FD,ARENA,SLOTS,SIZE [--identity drive|generic]
+ *		[--dirty-pages always|logged] [--user USER] [--verbose]
  *
  *	D	the guest; --name for messages only
  *	N	PCI device number on bus 0 (1 to 31), function 0
@@ -13,6 +14,9 @@
  *		arena's geometry; at least XO_IOEMU_LINK_SLOTS slots
  *	--identity	what IDENTIFY PACKET DEVICE says: the drive's own INQUIRY data (default),
  *		or the same for every drive
+ *
+ *	--dirty-pages	tell Xen of changed pages "always" (default), or while they are "logged":
+ *		"log-dirty" comes before Xen logs them. Otherwise Xen does nothing with it
  *
  * The ledger (fd 5) is xo_ledger_create(XO_IOEMU_LEDGER_REGION). A successor of a
  * worker that died gets the same command line, ledger and link; the ioreq server,
@@ -28,8 +32,8 @@
  *	"cont"	{}	serves again after "stop", before the guest runs; return {}
  *	"runs"	{}	the guest runs: "stop", if there was one, is over; return {}
  *	"log-dirty" {}, before a migration begins: every access of the guest comes to the
- *		worker, since Xen would not log its dirty pages otherwise. "log-clean" {}: no
- *		longer. Return {}
+ *		worker, since Xen would not log its dirty pages otherwise, and what it changes
+ *		of the guest's memory it tells Xen. "log-clean" {}: no longer. Return {}
  *	"save"	{}, after "stop": return {}, and 1 descriptor: a memfd with the state from 0
  *	"load"	{}, with 1 descriptor as "save" gave it, before the guest runs: return {};
  *		error "InvalidState", "InvalidImage". What was under way comes back as
