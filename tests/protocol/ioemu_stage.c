@@ -28,6 +28,8 @@
 #include "ioemu_stage.h"
 
 uint32_t guest_domid;
+void (*stage_execute)(const struct xo_link_request *request, uint8_t *data,
+		      struct xo_link_reply *reply);
 
 /* --- the launcher --- */
 
@@ -206,7 +208,9 @@ static void drive_execute(struct worker *w, const struct xo_link_request *reques
 	reply->reply.slot = request->slot;
 	reply->reply.tag = request->tag;
 	w->executed++;
-	if (request->cdb[0] == 0x12)
+	if (stage_execute)
+		stage_execute(request, data, &reply->reply);
+	else if (request->cdb[0] == 0x12)
 		memcpy(data, "\x05\x80\x05\x32\x1f\0\0\0TESTDRV Burner of tests 1.23", 36);
 	else if (request->cdb[0] == 0x28 && xo_range_within(at, request->length, sizeof(w->disc)))
 		memcpy(data, w->disc + at, request->length);

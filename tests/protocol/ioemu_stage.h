@@ -56,6 +56,9 @@ struct worker {
 };
 
 extern uint32_t guest_domid;
+/* A drive instead of the stage's own, which has INQUIRY, and READ and WRITE of `disc`; NULL: that. */
+extern void (*stage_execute)(const struct xo_link_request *request, uint8_t *data,
+			     struct xo_link_reply *reply);
 
 /* xenoptic-ioemu with a drive on that bus ("ahci", "ide"), started, and shut in. */
 struct worker *worker_new(const char *bus);

@@ -95,6 +95,15 @@ tests_protocol_test_ioemu_save_SOURCES = tests/protocol/test_ioemu_save.c $(ioem
 tests_protocol_test_ioemu_save_CPPFLAGS = $(ioemu_stage_cppflags)
 tests_protocol_test_ioemu_save_CFLAGS = $(ioemu_stage_cflags)
 tests_protocol_test_ioemu_save_LDADD = $(ioemu_stage_libs)
+# With a virtual burner behind it.
+check_PROGRAMS += tests/protocol/test_ioemu_commands
+TESTS += tests/protocol/ioemu-commands.test
+EXTRA_DIST += tests/protocol/ioemu-commands.test
+tests_protocol_test_ioemu_commands_SOURCES = tests/protocol/test_ioemu_commands.c $(ioemu_stage) $(BURNER_KIT)
+tests_protocol_test_ioemu_commands_CPPFLAGS = $(ioemu_stage_cppflags) $(DRIVE_INC)
+tests_protocol_test_ioemu_commands_CFLAGS = $(ioemu_stage_cflags)
+tests_protocol_test_ioemu_commands_LDADD = tests/loopback/liblb.la drive/virtual/libburner.la mmc/libmmc.la \
+	base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) $(XENDEVICEMODEL_LIBS)
 
 # The board: the controllers and the virtual burner under the qtest protocol (board.md).
 check_PROGRAMS += tests/protocol/board
