@@ -444,6 +444,12 @@ static void run_packet(struct xo_ahci *ahci, const uint8_t *fis)
 		run_abort(ahci, fis);
 		return;
 	}
+	/*
+	 * A table shorter than what the CDB asks for ends the command GOOD with what the table holds, as a ring's
+	 * buffer does; PRDBC tells. Hardware notes an overflow (PxIS.OFS, §3.3.5) when the device has sent the rest.
+	 * Here nothing more is asked of the drive, so nothing overflows: a program whose buffer is shorter than its
+	 * allocation length has the same answer by every way to the drive, and no list stops for it.
+	 */
 	if (memory_read(ahci, command->table + TABLE_ACMD, acmd, sizeof(acmd)) ||
 	    prdt_walk(ahci, add_region, &buffer.length)) {
 		bus_error(ahci);
