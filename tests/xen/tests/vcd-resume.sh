@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: a PV guest with xen-cdfront is saved and restored: to its drive, another, none, nothing; no process hangs
-# time: 500
+# time: 900
 # when: full
 
 # restore [OPTION…]: the saved guest runs again, with the device that `xenoptic attach` makes from the options.
@@ -93,7 +93,8 @@ note "the same number attached anew after that"
 xenoptic attach g1 drive=virtual:v1 bus=vcd
 guest_drive g1
 wait_until 60 guest_reads disc.iso
-note "and the module goes and comes"
+note "and the module goes and comes, when the guest's udev has let go of the drive"
+guest g1 'udevadm settle; pkill -9 udevd'
 cdfront_unload g1
 guest g1 'insmod /tmp/xen-cdfront.ko'
 guest_drive g1
