@@ -432,6 +432,18 @@ guest_drive() {
 	}
 }
 
+# guest_raw NAME: /tmp/raw DEVICE SECONDS CDB… in the guest: a packet command that may take so long, to sr0 and the like.
+# shellcheck disable=SC2016 # the guest expands it
+guest_raw() {
+	guest "$1" 'cat >/tmp/raw <<"END"
+g=/dev/$(basename /sys/block/$1/device/scsi_generic/*)
+t=$2
+shift 2
+sg_raw -t $t $g "$@" 2>&1
+END
+chmod +x /tmp/raw'
+}
+
 # guest_iso NAME MIB SEED: make /tmp/in.iso in the guest; ISO_SUM and ISO_SIZE tell what it is.
 guest_iso() {
 	local text

@@ -16,14 +16,8 @@ xenoptic attach g1 "drive=$DRIVE_LINK"
 guest_drive g1
 xenoptic attach g1 "drive=$SLOW"
 wait_until 60 guest g1 'test -b /dev/sr1'
-# shellcheck disable=SC2016 # the guest expands it
-guest g1 'udevadm settle; pkill -9 udevd; cat >/tmp/raw <<"END"
-g=/dev/$(basename /sys/block/$1/device/scsi_generic/*)
-t=$2
-shift 2
-sg_raw -t $t $g "$@" 2>&1
-END
-chmod +x /tmp/raw'
+guest g1 'udevadm settle; pkill -9 udevd'
+guest_raw g1
 doing() { xenoptic list | grep -qiE "^$1 .*$2"; }
 
 # The delay filter: the guest's other drive and its disk answer meanwhile.

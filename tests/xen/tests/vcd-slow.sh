@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shows: xen-cdfront and time: a CLOSE and a BLANK of 40 s end well; another whose time is over is aborted
+# time: 900
+# when: full
+
+xenoptic_start '[drive virtual:v1]' 'trace = yes' 'delay = 5b=40000,a1=40000,2b=30000'
+xenoptic disc new "$PWD/disc1" --type cd-r
+cdfront_start g1
+xenoptic attach g1 drive=virtual:v1 bus=vcd
+xenoptic disc insert virtual:v1 "$PWD/disc1"
+guest_drive g1
+guest_raw g1
+guest g1 'dmesg -C'
+# How often the drive has carried out that operation code.
+traced() { xenoptic_log | grep -c "cdb=$1" || :; }
+
+note "a program's CLOSE, beside the guest's own polling, which waits for it as long as it may"
+guest_iso g1 2 3
+begun=$SECONDS
+guest g1 'wodim -s gracetime=0 dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 3; echo "wodim: ${PIPESTATUS[0]}"' | tee burned
+note "it took $((SECONDS - begun)) s"
+[ $((SECONDS - begun)) -ge 40 ]
+grep -q 'wodim: 0' burned
+begins_with_iso disc1
+guest g1 'dmesg | tail -n 5'
+
+note "a BLANK: the drive refuses it, when it has taken its time"
+begun=$SECONDS
+guest g1 '/tmp/raw sr0 300 a1 01 00 00 00 00 00 00 00 00 00 00; true' | tee blank
+[ $((SECONDS - begun)) -ge 40 ]
+grep -i 'illegal request' blank
+guest g1 '/tmp/raw sr0 60 00 00 00 00 00 00' | grep Good
+
+# The guest's udev and its polling would take part.
+guest g1 'udevadm settle; pkill -9 udevd; echo 0 >/sys/block/sr0/events_poll_msecs'
+
+note "a command in the drive, which nothing can stop: it ends as timed out when the drive has done with it"
+begun=$SECONDS
+guest g1 '/tmp/raw sr0 5 2b 00 00 00 00 00 00 00 00 00; true' | tee seek
+grep -iE 'time.?out|abort' seek
+[ $((SECONDS - begun)) -ge 25 ]
+guest g1 '/tmp/raw sr0 60 00 00 00 00 00 00' | grep Good
+
+note "one that waits behind it: it ends at once, and never reaches the drive"
+guest_bg g1 '/tmp/raw sr0 300 2b 00 00 00 00 00 00 00 00 00 >/tmp/seek; echo >>/tmp/seek'
+seek=$BG
+before=$(traced 5c)
+wait_until 20 drive_says virtual:v1 SEEK || fail "no SEEK: $(xenoptic list)"
+guest g1 '/tmp/raw sr0 3 5c 00 00 00 00 00 00 00 00 00; true' | tee waited
+grep -iE 'time.?out|abort' waited
+drive_says virtual:v1 SEEK || fail "it waited for the drive: $(xenoptic list)"
+wait "$seek"
+guest g1 'cat /tmp/seek' | grep Good
+[ "$(traced 2b)" = 2 ] || fail "the trace does not tell: $(xenoptic_log | tail -n 12)"
+[ "$(traced 5c)" = "$before" ] || fail "the drive got a command that was aborted"
+guest g1 '/tmp/raw sr0 60 00 00 00 00 00 00' | grep Good
+guest g1 'test "$(cat /sys/block/sr0/device/state)" = running; ! dmesg | grep -iE "reset|offline|xen-cdfront|vcd-"'
+guest_reads_back g1 || fail "the guest reads other data"
+cdfront_clean g1
+guest_destroy g1
