@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: xen-cdfront in a PV guest: two drives by the lines of xl, large transfers, a burn under restarts of the backend
+# shows: xen-cdfront in a PV guest: two drives by the lines of xl, large transfers, its pool; a burn under restarts
 # time: 700
 
 xenoptic_start
@@ -24,6 +24,18 @@ xenoptic_shut_in
 xenoptic list
 guest g1 "sg_inq $device"
 [ "$(guest g1 "cat /sys/block/${device#/dev/}/queue/max_hw_sectors_kb")" -ge 512 ]
+# Four commands of 512 KiB at once, to the other drive: more than its pool may have. Polling goes on.
+make_iso big.iso 8 5
+xenoptic disc insert virtual:v2 "$PWD/big.iso"
+other=sr0
+[ "$device" != /dev/sr0 ] || other=sr1
+wait_until 60 guest g1 "sg_turs /dev/$other"
+pool="/sys/block/$other/device/../../scsi_host/host*/pool_pages"
+pages=$(guest g1 "echo 2000 >/sys/block/$other/events_poll_msecs; g=/dev/\$(basename /sys/block/$other/device/scsi_generic/*)
+	for i in 1 2 3 4; do sg_dd if=\$g of=/dev/null bs=2048 bpt=256 count=4096 2>/tmp/dd\$i || touch /tmp/failed & done; wait
+	[ ! -e /tmp/failed ] && cat $pool")
+note "$pages pages are granted"
+[ "$pages" -gt 128 ] && [ "$pages" -le 320 ]
 guest g1 'seq 1 999999999 2>/dev/null | head -c 8M >/tmp/data; genisoimage -quiet -o /tmp/in.iso /tmp/data; sha256sum </tmp/in.iso; stat -c %s /tmp/in.iso' | tee sum
 guest_bg g1 "xorriso -as cdrecord -v dev=$device -multi /tmp/in.iso 2>&1 | tail -n 5"
 # Each backend process dies in mid-burn; the guest must not notice.
@@ -36,6 +48,8 @@ wait "$BG"
 sum=$(cut -d" " -f1 sum | head -n 1)
 size=$(tail -n 1 sum)
 [ "$(head -c "$size" disc1 | sha256sum | cut -d' ' -f1)" = "$sum" ]
+# The other drive's pool has given back what polling does not use.
+wait_until 60 guest g1 "[ \$(cat $pool) -le 17 ]" || fail "the pool does not shrink: $(guest g1 "cat $pool")"
 # By packet commands: the guest's block layer keeps the blank disc's size until a medium change.
 guest g1 "xorriso -indev $device -osirrox on -extract / /tmp/out 2>&1 | tail -n 3; cmp /tmp/data /tmp/out/*"
 # In one command 512 KiB.
