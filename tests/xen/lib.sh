@@ -45,8 +45,9 @@ lib_cleanup() {
 
 # guest_config NAME pv|pvh|hvm [LINE…]: write NAME.cfg: the stock guest with further lines of xl's configuration.
 # GUEST_MEMORY, GUEST_VCPUS, GUEST_ROOT and GUEST_DISKS (", \"…\"") change its memory, vCPUs, root and add disks;
-# GUEST_EXTRA goes to its kernel. A checking kernel (tests/xen/kasan) runs as PVH where the test says PV: Linux makes
-# KASAN's early shadow in x86_64_start_kernel(), which a PV guest does not pass.
+# GUEST_EXTRA goes to its kernel, GUEST_CRASH says what xl does when it has crashed. A checking kernel (tests/xen/kasan)
+# runs as PVH where the test says PV: Linux makes KASAN's early shadow in x86_64_start_kernel(), which a PV guest does
+# not pass.
 guest_config() {
 	local name=$1 type=$2 disk=xvda
 	shift 2
@@ -60,7 +61,7 @@ guest_config() {
 		extra = "console=hvc0 tsc=nowatchdog ${XO_CHECKING_KERNEL:+log_buf_len=4M }${GUEST_EXTRA:+$GUEST_EXTRA }xo.role=guest xo.disk=/dev/$disk xo.init=/usr/lib/xenoptic-test/init"
 		memory = $((${GUEST_MEMORY:-256} + ${XO_MEMORY_MORE:-0}))
 		vcpus = ${GUEST_VCPUS:-1}
-		on_crash = "preserve"
+		on_crash = "${GUEST_CRASH:-preserve}"
 		disk = [ "format=raw,vdev=$disk,access=ro,target=${GUEST_ROOT:-$XO_GUEST_ROOT}" ${GUEST_DISKS-} ]
 	END
 	[ "$type" != hvm ] || echo 'tsc_mode = "native"' >>"$name.cfg"
@@ -252,11 +253,15 @@ qmp() {
 	fail "QEMU does not answer: qmp $*"
 }
 
-# qemu_cd_plug NODE, qemu_cd_unplug: QEMU's CD-ROM with one of the machine's read-only disks ("guest" is /dev/vdc, "test"
-# /dev/vdb) as its disc. DRIVE is its /dev/srN, DRIVE_LINK its stable name.
+# qemu_cd_plug [NODE], qemu_cd_unplug: QEMU's CD-ROM with one of the machine's read-only disks ("guest" is /dev/vdc, "test"
+# /dev/vdb) as its disc, or none. DRIVE is its /dev/srN, DRIVE_LINK its stable name.
 qemu_cd_plug() {
-	qemu_cd_disc "$1"
-	qmp device_add '{"driver":"scsi-cd","bus":"scsi.0","id":"cd","drive":"'"$QEMU_DISC"'","serial":"xenoptic-cd"}' >/dev/null
+	local disc=
+	[ $# = 0 ] || {
+		qemu_cd_disc "$1"
+		disc=",\"drive\":\"$QEMU_DISC\""
+	}
+	qmp device_add '{"driver":"scsi-cd","bus":"scsi.0","id":"cd"'"$disc"',"serial":"xenoptic-cd"}' >/dev/null
 	DRIVE_LINK=/dev/disk/by-id/scsi-0QEMU_QEMU_CD-ROM_xenoptic-cd
 	wait_until 60 test -b "$DRIVE_LINK" || fail "QEMU's drive did not appear: $(ls /dev/disk/by-id)"
 	udevadm settle --timeout=60
@@ -672,6 +677,43 @@ hvm_burn() {
 hvm_clean_dmesg() {
 	guest h1 'dmesg | grep -E "(ata[0-9.]+|ahci|sr0|sr [0-9:]+).*(xception|rror|ailed|frozen|timeout|reset)|irq.*nobody cared"' || return 0
 	fail "complaints of the guest's kernel"
+}
+
+# hvm_host_drive DEVICE: eject, medium changes and the door of the host's drive, which QEMU's CD-ROM is (qemu_cd_plug guest)
+# and which h1 has as DEVICE.
+hvm_host_drive() {
+	local device=$1 generic
+	# By /dev/sgN, which leaves the door alone.
+	guest h1 'udevadm settle; pkill -9 udevd; modprobe sg'
+	generic=/dev/$(guest h1 "basename /sys/block/${device#/dev/}/device/scsi_generic/*")
+	raw() { guest h1 "sg_raw $generic $* 2>&1"; }
+	same_data() { [ "$(guest h1 "head -c 1000000 $device | md5sum")" = "$(head -c 1000000 "$1" | md5sum)" ]; }
+	raw 1e 00 00 00 00 00 # udev has locked the door
+	wait_until 60 same_data /dev/vdc || fail "other data: $(guest h1 'dmesg | tail')"
+	guest h1 "eject $device"
+	qemu_cd_is tray_open
+	qemu_cd_load test
+	wait_until 60 drive_says "$DRIVE_LINK" present
+	wait_until 60 same_data /dev/vdb || fail "the new disc does not show: $(guest h1 'dmesg | tail')"
+	qmp blockdev-open-tray '{"id":"cd"}' >/dev/null
+	wait_until 60 drive_says "$DRIVE_LINK" absent
+	wait_until 60 guest h1 "sg_turs $device 2>&1 | grep -q 'not ready'" || fail "the guest does not see the open tray: $(raw 00 00 00 00 00 00)"
+	qemu_cd_load guest
+	wait_until 60 drive_says "$DRIVE_LINK" present
+	wait_until 60 same_data /dev/vdc || fail "the second change does not show"
+	raw 1e 00 00 00 01 00
+	wait_until 20 qemu_cd_is locked
+	qmp blockdev-open-tray '{"id":"cd"}' 2>/dev/null || :
+	not qemu_cd_is tray_open
+}
+
+# hvm_host_drive_left: the guest vanishes with the door locked.
+hvm_host_drive_left() {
+	guest_destroy h1
+	wait_until 30 eval "xenoptic list | grep -E '^$DRIVE_LINK +unused'"
+	not qemu_cd_is locked
+	no_nodes
+	not pgrep xenoptic-ioemu
 }
 
 # hvm_matrix BUS DRIVER: the table of burns in an HVM guest by that controller, which that driver of the guest's has; and
