@@ -4,10 +4,16 @@
 # when: full
 # time: 1200
 
-# begun BYTES: a burn by AHCI that has written that much; BURN is its client.
-begun() {
+# blank: another disc in the drive by AHCI; the guest, whose udev has locked the door, opens it.
+blank() {
+	[ -z "${DISC-}" ] || guest h1 "udevadm settle; eject $ahci"
 	hvm_disc 32
 	wait_until 60 guest h1 "sg_turs $ahci && udevadm settle"
+}
+
+# begun BYTES: a burn by AHCI that has written that much; BURN is its client.
+begun() {
+	blank
 	guest_iso h1 4 1
 	guest_bg h1 "xorriso -as cdrecord -v dev=$ahci -tao /tmp/in.iso 2>&1 | tail -n 3"
 	BURN=$BG
@@ -57,8 +63,7 @@ gone "$old"
 both
 
 note "and the next burn is whole"
-hvm_disc 32
-wait_until 60 guest h1 "sg_turs $ahci && udevadm settle"
+blank
 hvm_burn 4 "$ahci"
 hvm_clean_dmesg
 guest_destroy h1
