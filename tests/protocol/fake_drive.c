@@ -3,6 +3,7 @@
 #include "fake_drive.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -17,6 +18,7 @@ static int fake_begin(void *priv)
 			continue;
 		fake->used[i] = true;
 		fake->dropped[i] = false;
+		memset(fake->buffers[i], 0, FAKE_BUFFER);
 		return i;
 	}
 	return -EBUSY;
@@ -62,7 +64,7 @@ static const struct xo_packet_drive_ops fake_ops = {
 
 void fake_drive_init(struct fake_drive *fake, struct xo_packet_drive *drive)
 {
-	memset(fake, 0, sizeof(*fake));
+	memset(fake, 0, offsetof(struct fake_drive, buffers));
 	*drive = (struct xo_packet_drive){ .ops = &fake_ops,
 					   .priv = fake,
 					   .buffer_size = FAKE_BUFFER };

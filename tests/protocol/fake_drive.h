@@ -13,7 +13,6 @@
 #define FAKE_WRITTEN (4u << 20)
 
 struct fake_drive {
-	uint8_t buffers[FAKE_HANDLES][FAKE_BUFFER];
 	bool used[FAKE_HANDLES]; /* by the device or by the drive */
 	bool with_drive[FAKE_HANDLES];
 	bool dropped[FAKE_HANDLES]; /* the device lost interest */
@@ -21,8 +20,10 @@ struct fake_drive {
 	uint8_t direction[FAKE_HANDLES];
 	uint32_t length[FAKE_HANDLES];
 	unsigned int commands; /* that reached the drive */
-	uint8_t written[FAKE_WRITTEN];
 	uint32_t written_bytes;
+	/* Last, because these two are large: fake_drive_init() leaves them as they are. */
+	uint8_t buffers[FAKE_HANDLES][FAKE_BUFFER]; /* zeros when a command gets one */
+	uint8_t written[FAKE_WRITTEN];
 };
 
 void fake_drive_init(struct fake_drive *fake, struct xo_packet_drive *drive);
