@@ -23,6 +23,14 @@ enum step {
 	STEP_COUNT,
 };
 
+/* Flags of a string's and a configuration access's step. */
+enum {
+	STRING_READ = 1,
+	STRING_DATA = 2,
+	STRING_BYTES = 64,
+	CONFIG_READ = 0x80,
+};
+
 static struct fake_drive fake;
 static struct xo_packet_drive drive;
 static struct rig rig;
@@ -42,16 +50,16 @@ static void map(void)
 static void access_register(struct xo_reader *r, bool write)
 {
 	uint32_t reg = xo_read_be16(r);
-	unsigned int width = 1u << (xo_read_u8(r) & (rig.kind == RIG_IDE ? 1 : 3));
+	unsigned int width = 1u << (xo_read_u8(r) & 3);
 	uint32_t value = write ? xo_read_be32(r) : 0;
 
 	if (rig.kind == RIG_IDE) {
 		uint16_t port = (uint16_t)(FUZZ_PORTS + reg % 0x30);
 
 		if (write)
-			rig_out(&rig, port, width == 1 ? 1 : width * 2 - 2, value);
+			rig_out(&rig, port, XO_MIN(width, 4u), value);
 		else
-			rig_in(&rig, port, width);
+			rig_in(&rig, port, XO_MIN(width, 4u));
 		return;
 	}
 	if (write)
@@ -79,17 +87,43 @@ static void answer(struct xo_reader *r)
 	fake_answer(&fake, rig_packet(&rig), kcq, (uint32_t)xo_read_u8(r) * 64);
 }
 
+/* What a string writes: the begin of it from the input, then zeros. */
+static void string_data(struct xo_reader *r, uint8_t *elements, size_t size, uint32_t length)
+{
+	size_t n = XO_MIN(XO_MIN(length, (uint32_t)STRING_BYTES), xo_reader_left(r));
+	const uint8_t *bytes = xo_read_bytes(r, n);
+
+	memset(elements, 0, size);
+	if (bytes)
+		memcpy(elements, bytes, n);
+}
+
 static void string_access(struct xo_reader *r)
 {
 	static uint8_t elements[4 * 1024];
 	uint16_t port = (uint16_t)(FUZZ_PORTS + xo_read_u8(r) % 0x30);
 	unsigned int width = 1u << xo_read_u8(r) % 3;
 	uint32_t count = xo_read_be16(r) % 1024;
+	uint8_t flags = xo_read_u8(r);
 
-	if (xo_read_u8(r) & 1)
+	if (flags & STRING_READ) {
 		xo_bus_read_string(&rig.bus, port, width, elements, count);
+		return;
+	}
+	string_data(r, elements, sizeof(elements), flags & STRING_DATA ? width * count : 0);
+	xo_bus_write_string(&rig.bus, port, width, elements, count);
+}
+
+static void access_config(struct xo_reader *r)
+{
+	uint8_t offset = xo_read_u8(r);
+	uint8_t flags = xo_read_u8(r);
+	unsigned int width = 1u << (flags & 0x7f) % 3;
+
+	if (flags & CONFIG_READ)
+		rig_config_read(&rig, offset, width);
 	else
-		xo_bus_write_string(&rig.bus, port, width, elements, count);
+		rig_config_write(&rig, offset, width, xo_read_be32(r));
 }
 
 static void run_step(struct xo_reader *r)
@@ -107,13 +141,9 @@ static void run_step(struct xo_reader *r)
 	case STEP_ANSWER:
 		answer(r);
 		break;
-	case STEP_CONFIG: {
-		uint8_t offset = xo_read_u8(r);
-		unsigned int width = 1u << xo_read_u8(r) % 3;
-
-		rig_config_write(&rig, offset, width, xo_read_be32(r));
+	case STEP_CONFIG:
+		access_config(r);
 		break;
-	}
 	case STEP_STRING:
 		string_access(r);
 		break;
