@@ -35,9 +35,8 @@ tests_fuzz_replay_cdb_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cdb.c
 tests_fuzz_replay_cdb_CPPFLAGS = $(AM_CPPFLAGS) $(MMC_INC)
 tests_fuzz_replay_cdb_LDADD = mmc/libmmc.la
 
-FUZZ_CONTROLLER = tests/fuzz/fuzz_controller.c tests/fuzz/fuzz_controller.h \
-	tests/protocol/rig.c tests/protocol/rig.h \
-	tests/protocol/fake_drive.c tests/protocol/fake_drive.h
+FUZZ_RIG = tests/protocol/rig.c tests/protocol/rig.h tests/protocol/fake_drive.c tests/protocol/fake_drive.h
+FUZZ_CONTROLLER = tests/fuzz/fuzz_controller.c tests/fuzz/fuzz_controller.h $(FUZZ_RIG)
 
 check_PROGRAMS += tests/fuzz/replay_ide
 TESTS += tests/fuzz/replay_ide
@@ -50,6 +49,18 @@ TESTS += tests/fuzz/replay_ahci
 tests_fuzz_replay_ahci_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_ahci.c $(FUZZ_CONTROLLER)
 tests_fuzz_replay_ahci_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_fuzz_replay_ahci_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
+
+check_PROGRAMS += tests/fuzz/replay_fis
+TESTS += tests/fuzz/replay_fis
+tests_fuzz_replay_fis_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_fis.c $(FUZZ_RIG)
+tests_fuzz_replay_fis_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_fuzz_replay_fis_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
+
+check_PROGRAMS += tests/fuzz/replay_prd
+TESTS += tests/fuzz/replay_prd
+tests_fuzz_replay_prd_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_prd.c $(FUZZ_RIG)
+tests_fuzz_replay_prd_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
+tests_fuzz_replay_prd_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
 
 FUZZ_RING = tests/fuzz/fuzz_ring.c tests/unit/ring_rig.c tests/unit/ring_rig.h
 check_PROGRAMS += tests/fuzz/replay_ring
