@@ -62,6 +62,18 @@ tests_fuzz_replay_prd_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_prd.c $(FUZZ
 tests_fuzz_replay_prd_CPPFLAGS = $(AM_CPPFLAGS) $(MODEL_INC)
 tests_fuzz_replay_prd_LDADD = ioemu/model/libmodel.la mmc/libmmc.la base/libbase.la
 
+# A xenoptic-ioemu that writes down what its guest does (recorder.c); built for record.sh alone (`# program:`).
+EXTRA_PROGRAMS += tests/fuzz/ioemu_recording
+tests_fuzz_ioemu_recording_SOURCES = $(xenoptic_ioemu_SOURCES) tests/fuzz/recorder.c
+tests_fuzz_ioemu_recording_CPPFLAGS = $(xenoptic_ioemu_CPPFLAGS) -I$(srcdir)/ioemu/host
+tests_fuzz_ioemu_recording_CFLAGS = $(xenoptic_ioemu_CFLAGS)
+tests_fuzz_ioemu_recording_LDADD = $(xenoptic_ioemu_LDADD)
+RECORDED = xo_bus_read xo_bus_write xo_bus_read_string xo_bus_write_string xo_pci_config_read xo_pci_config_write \
+	xo_guest_memory_read xo_guest_memory_write xo_packet_complete xo_ahci_notify
+tests_fuzz_ioemu_recording_LDFLAGS = $(AM_LDFLAGS) $(RECORDED:%=-Wl,--wrap=%)
+CLEANFILES += tests/fuzz/ioemu_recording
+EXTRA_DIST += tests/fuzz/README.md tests/fuzz/record.sh tests/fuzz/recording.py tests/fuzz/soak tests/fuzz/take-seeds
+
 FUZZ_RING = tests/fuzz/fuzz_ring.c tests/unit/ring_rig.c tests/unit/ring_rig.h
 check_PROGRAMS += tests/fuzz/replay_ring
 TESTS += tests/fuzz/replay_ring

@@ -75,6 +75,14 @@ def stage(build_folder, work):
     return packages
 
 
+def built(program, build_folder, into):
+    """A program of the build that is not installed (`# program:` at the head of a test), made and copied there."""
+    made = subprocess.run(["make", "-s", program], cwd=build_folder, capture_output=True, text=True)
+    if made.returncode:
+        raise testbed.Failed("%s does not build:\n%s%s" % (program, made.stdout, made.stderr))
+    shutil.copy(build_folder / program, into)
+
+
 def pack(build_folder, work, step):
     """By debian/rules, in a copy of debian/ with the stamp of a build: the source stays clean, nothing is built twice."""
     tree = work / "package"
