@@ -679,6 +679,9 @@ hvm_clean_dmesg() {
 	fail "complaints of the guest's kernel"
 }
 
+# hvm_reads_disk DEVICE DISK: what h1 reads there is what that disk of Dom0's begins with.
+hvm_reads_disk() { [ "$(guest h1 "head -c 1000000 $1 | md5sum")" = "$(head -c 1000000 "$2" | md5sum)" ]; }
+
 # hvm_host_drive DEVICE: eject, medium changes and the door of the host's drive, which QEMU's CD-ROM is (qemu_cd_plug guest)
 # and which h1 has as DEVICE.
 hvm_host_drive() {
@@ -686,22 +689,21 @@ hvm_host_drive() {
 	# By /dev/sgN, which leaves the door alone.
 	guest h1 'udevadm settle; pkill -9 udevd; modprobe sg'
 	generic=/dev/$(guest h1 "basename /sys/block/${device#/dev/}/device/scsi_generic/*")
-	raw() { guest h1 "sg_raw $generic $* 2>&1"; }
-	same_data() { [ "$(guest h1 "head -c 1000000 $device | md5sum")" = "$(head -c 1000000 "$1" | md5sum)" ]; }
-	raw 1e 00 00 00 00 00 # udev has locked the door
-	wait_until 60 same_data /dev/vdc || fail "other data: $(guest h1 'dmesg | tail')"
+	guest h1 "sg_raw $generic 1e 00 00 00 00 00" # udev has locked the door
+	wait_until 60 hvm_reads_disk "$device" /dev/vdc || fail "other data: $(guest h1 'dmesg | tail')"
 	guest h1 "eject $device"
 	qemu_cd_is tray_open
 	qemu_cd_load test
 	wait_until 60 drive_says "$DRIVE_LINK" present
-	wait_until 60 same_data /dev/vdb || fail "the new disc does not show: $(guest h1 'dmesg | tail')"
+	wait_until 60 hvm_reads_disk "$device" /dev/vdb || fail "the new disc does not show: $(guest h1 'dmesg | tail')"
 	qmp blockdev-open-tray '{"id":"cd"}' >/dev/null
 	wait_until 60 drive_says "$DRIVE_LINK" absent
-	wait_until 60 guest h1 "sg_turs $device 2>&1 | grep -q 'not ready'" || fail "the guest does not see the open tray: $(raw 00 00 00 00 00 00)"
+	wait_until 60 guest h1 "sg_turs $device 2>&1 | grep -q 'not ready'" ||
+		fail "the guest does not see the open tray: $(guest h1 "sg_raw $generic 00 00 00 00 00 00 2>&1")"
 	qemu_cd_load guest
 	wait_until 60 drive_says "$DRIVE_LINK" present
-	wait_until 60 same_data /dev/vdc || fail "the second change does not show"
-	raw 1e 00 00 00 01 00
+	wait_until 60 hvm_reads_disk "$device" /dev/vdc || fail "the second change does not show"
+	guest h1 "sg_raw $generic 1e 00 00 00 01 00"
 	wait_until 20 qemu_cd_is locked
 	qmp blockdev-open-tray '{"id":"cd"}' 2>/dev/null || :
 	not qemu_cd_is tray_open
