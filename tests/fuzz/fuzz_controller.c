@@ -35,18 +35,6 @@ static struct fake_drive fake;
 static struct xo_packet_drive drive;
 static struct rig rig;
 
-static void map(void)
-{
-	if (rig.kind == RIG_IDE) {
-		rig_config_write(&rig, 0x10, 4, FUZZ_PORTS);
-		rig_config_write(&rig, 0x14, 4, FUZZ_PORTS + 0x10);
-		rig_config_write(&rig, 0x20, 4, FUZZ_PORTS + 0x20);
-	} else {
-		rig_config_write(&rig, 0x24, 4, FUZZ_ABAR);
-	}
-	rig_config_write(&rig, 4, 2, 7);
-}
-
 static void access_register(struct xo_reader *r, bool write)
 {
 	uint32_t reg = xo_read_be16(r);
@@ -165,12 +153,12 @@ static void assert_reset_works(void)
 	fake_run(&fake, rig_packet(&rig));
 	if (rig.kind == RIG_IDE) {
 		xo_ide_reset(&rig.ide);
-		map();
+		fuzz_map(&rig);
 		if (rig_in(&rig, FUZZ_PORTS + 4, 2) != 0xeb14)
 			abort();
 	} else {
 		xo_ahci_reset(&rig.ahci);
-		map();
+		fuzz_map(&rig);
 		if (rig_read(&rig, FUZZ_ABAR + 0x124, 4) != 0xeb140101)
 			abort();
 	}
@@ -183,7 +171,7 @@ int fuzz_controller(enum rig_controller kind, const uint8_t *data, size_t size)
 	fake_drive_init(&fake, &drive);
 	if (rig_init(&rig, kind, &drive))
 		abort();
-	map();
+	fuzz_map(&rig);
 	for (int i = 0; i < STEPS_MAX && xo_reader_left(&r); i++)
 		run_step(&r);
 	assert_reset_works();

@@ -196,8 +196,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fake_drive_init(&fake, &drive);
 	require(!rig_init(&rig, RIG_AHCI, &drive));
-	rig_config_write(&rig, 0x24, 4, FUZZ_ABAR);
-	rig_config_write(&rig, 4, 2, 7);
+	fuzz_map(&rig);
 	start();
 	for (int i = 0; i < COMMANDS_MAX && xo_reader_left(&r); i++)
 		run_command(&r);

@@ -318,14 +318,7 @@ static void map(void)
 	watched = *board;
 	watched.dma_write = watched_write;
 	rig.bus.machine.ops = &watched;
-	if (rig.kind == RIG_IDE) {
-		rig_config_write(&rig, 0x10, 4, FUZZ_PORTS);
-		rig_config_write(&rig, 0x14, 4, FUZZ_PORTS + 0x10);
-		rig_config_write(&rig, 0x20, 4, FUZZ_PORTS + 0x20);
-	} else {
-		rig_config_write(&rig, 0x24, 4, FUZZ_ABAR);
-	}
-	rig_config_write(&rig, 4, 2, 7);
+	fuzz_map(&rig);
 }
 
 static void fill_data(void)

@@ -44,13 +44,7 @@ note "by PIO"
 rm -f boot.img
 hvm_disc 16
 GUEST_EXTRA=libata.dma=0 hvm_guest h1 "drive=virtual:disc,bus=ide,slot=9"
-# ata_generic goes by what a firmware has said of the drive in the bus master's status, not by libata.dma.
-# shellcheck disable=SC2016 # the guest expands it
-guest h1 'udevadm settle; cd /sys/bus/pci/drivers/ata_generic; echo 0000:00:09.0 >unbind
-	base=$(sed -n "5s/ .*//p" /sys/bus/pci/devices/0000:00:09.0/resource)
-	printf "\0" | dd of=/dev/port bs=1 seek=$((base + 2)) conv=notrunc 2>/dev/null
-	dmesg -C; echo 0000:00:09.0 >bind; udevadm settle'
-wait_until 120 guest h1 'dmesg | grep "configured for PIO"' || fail "not by PIO: $(guest h1 'dmesg | tail -n 20')"
+hvm_ide_by_pio 0000:00:09.0
 wait_until 120 guest h1 'test -b /dev/sr0' || fail "no drive: $(guest h1 'dmesg | tail -n 20')"
 hvm_burn 1
 guest_destroy h1

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: xen-cdfront and time: a CLOSE and a BLANK of 40 s end well; another whose time is over is aborted
+# shows: xen-cdfront and time: a CLOSE of 40 s ends well, a BLANK of 40 s with the sense of the drive; one whose time is over is aborted
 # time: 900
 # when: full
 
