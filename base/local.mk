@@ -11,7 +11,7 @@ base_libbase_la_SOURCES = \
 	base/loop.c base/include/base/loop.h \
 	base/point.c base/include/base/point.h \
 	base/runner.c base/include/base/runner.h \
-	base/sandbox.c base/include/base/sandbox.h \
+	base/sandbox.c base/restrict.c base/include/base/sandbox.h \
 	base/sgio.c base/include/base/sgio.h
 base_libbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(BASE_INC)
 if SANITIZERS

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/point.h"
+#include "base/sandbox.h"
 #include "launcher.h"
 #include "notify.h"
 #include "points.h"
@@ -489,7 +490,9 @@ int main(int argc, char **argv)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	raise_limits();
-	r = xo_point_init(xo_launcher_points, XO_POINT_COUNT, NULL);
+	r = xo_restrict();
+	if (!r)
+		r = xo_point_init(xo_launcher_points, XO_POINT_COUNT, NULL);
 	if (!r)
 		r = uv_loop_init(&launcher.loop);
 	if (r)

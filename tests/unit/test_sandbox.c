@@ -2,6 +2,8 @@
 /* The sandbox: what is on the list works, what is not kills, and nothing is left to climb back with. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,8 +12,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -168,12 +174,107 @@ static void others_are_closed(void **state)
 	close(kept);
 }
 
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* What the launcher does all day still works. */
+static void do_what_is_left(void)
+{
+	pthread_t thread;
+	int status, fds[2];
+	pid_t pid;
+
+	if (pthread_create(&thread, NULL, nothing, NULL) || pthread_join(thread, NULL))
+		_exit(2);
+	if (pipe(fds) || socket(AF_UNIX, SOCK_SEQPACKET, 0) < 0 ||
+	    socket(AF_NETLINK, SOCK_RAW, 0) < 0)
+		_exit(3);
+	pid = fork();
+	if (pid == 0) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		_exit(4);
+	if (fchmod(open("/dev/null", O_RDONLY), 0666) == 0 && geteuid() != 0)
+		_exit(5);
+}
+
+static const char *forbidden_thing(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct timespec now = { 0 };
+	const char too_long[200] = { 0 };
+	char name[] = "/tmp/xenoptic-restrict-XXXXXX";
+	int file = mkstemp(name);
+
+	unlink(name);
+#define REFUSED(call, error) (errno = 0, (call) == -1 && errno == (error))
+	if (!REFUSED(socket(AF_INET, SOCK_STREAM, 0), EAFNOSUPPORT))
+		return "socket(AF_INET)";
+	if (!REFUSED(socket(AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT))
+		return "socket(AF_PACKET)";
+	if (!REFUSED(socket(AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT))
+		return "socket(AF_VSOCK)";
+	if (!REFUSED(unshare(CLONE_NEWUSER), EPERM) || !REFUSED(unshare(CLONE_NEWNS), EPERM))
+		return "unshare";
+	if (!REFUSED(mount("none", "/nowhere", "tmpfs", 0, NULL), EPERM))
+		return "mount"; /* ENOENT without the filter */
+	if (!REFUSED(mprotect(page, 4096, PROT_READ | PROT_EXEC), EPERM))
+		return "mprotect";
+	if (mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+	    MAP_FAILED)
+		return "mmap";
+	if (!REFUSED(fchmod(file, 04755), EPERM) || !REFUSED(fchmod(file, 02755), EPERM))
+		return "fchmod";
+	if (fchmod(file, 0755))
+		return "fchmod that is allowed";
+	if (!REFUSED(sched_setscheduler(0, SCHED_FIFO, &param), EPERM))
+		return "sched_setscheduler";
+	if (!REFUSED((int)personality(0xffffffff), EPERM))
+		return "personality";
+	/* Not allowed to root of a container either; there only the order of checks tells. */
+	if (!REFUSED(clock_settime(CLOCK_MONOTONIC, &now), EPERM))
+		return "clock_settime"; /* EINVAL without the filter */
+	if (!REFUSED(sethostname(too_long, sizeof(too_long)), EPERM))
+		return "sethostname"; /* EINVAL without it */
+#undef REFUSED
+	return NULL;
+}
+
+static void what_is_forbidden(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		const char *wrong;
+
+		if (xo_restrict())
+			_exit(99);
+		do_what_is_left();
+		wrong = forbidden_thing();
+		if (wrong) {
+			fprintf(stderr, "not refused: %s\n", wrong);
+			_exit(1);
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_list_is_kept),
 		cmocka_unit_test(nothing_is_kept),
 		cmocka_unit_test(others_are_closed),
+		cmocka_unit_test(what_is_forbidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

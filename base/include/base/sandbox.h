@@ -33,6 +33,16 @@ struct xo_sandbox {
  */
 int xo_sandbox_enter(const struct xo_sandbox *sandbox);
 
+/*
+ * For a process that needs too much for a list of what it may do: forbids it and
+ * all that it starts what it never does. Clocks, modules, mounts, namespaces,
+ * other processes' memory, executable memory that is written, set-user-ID files,
+ * real-time policies, sockets but AF_UNIX and AF_NETLINK and the like fail with
+ * EPERM, EAFNOSUPPORT or ENOSYS; another architecture's call kills. Before the
+ * first thread. 0 or -errno.
+ */
+int xo_restrict(void);
+
 /* Closes every descriptor above 2 that is not in keep[0..count). */
 int xo_close_others(const int *keep, size_t count);
 

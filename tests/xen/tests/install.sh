@@ -33,6 +33,12 @@ xenoptic attach g1 drive=virtual:v1
 xenoptic disc insert virtual:v1 "$PWD/disc1"
 xenoptic list
 pgrep -u xenoptic -a
+# One filter of system calls is the daemon's, and one each worker's: a command would pass through each more.
+filters() { sed -n 's/^Seccomp_filters:[[:space:]]*//p' "/proc/$1/status"; }
+[ "$(filters "$(systemctl show -P MainPID xenopticd)")" = 1 ]
+for pid in $(pgrep -u xenoptic); do
+	[ "$(filters "$pid")" = 2 ] || fail "process $pid has $(filters "$pid") filters"
+done
 
 # Removed under it: no process stays, and a configuration does.
 echo '# mine' >>/etc/xenoptic/xenoptic.conf
