@@ -134,15 +134,17 @@ def kernel_module(into, work):
         return
     folder = work / "cdfront"
     folder.mkdir(exist_ok=True)
-    for source in (TOP / "frontend" / "linux").iterdir():
-        if source.name == "Kbuild" or source.suffix in (".c", ".h"):
-            shutil.copy(source, folder)
-    made = subprocess.run(
-        ["make", "-s", "-C", headers[-1], "M=%s" % folder, "modules"], capture_output=True, text=True
-    )
-    if made.returncode or "warning:" in made.stderr:
-        raise testbed.Failed("xen-cdfront does not build:\n" + made.stdout + made.stderr)
-    shutil.copy(folder / "xen-cdfront.ko", into)
+    with open(work / "cdfront.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may build there
+        for source in (TOP / "frontend" / "linux").iterdir():
+            if source.name == "Kbuild" or source.suffix in (".c", ".h"):
+                shutil.copy(source, folder)
+        made = subprocess.run(
+            ["make", "-s", "-C", headers[-1], "M=%s" % folder, "modules"], capture_output=True, text=True
+        )
+        if made.returncode or "warning:" in made.stderr:
+            raise testbed.Failed("xen-cdfront does not build:\n" + made.stdout + made.stderr)
+        shutil.copy(folder / "xen-cdfront.ko", into)
 
 
 # GRUB for El Torito and, by its other sector, for a disk, with what the tests' menus use; nothing is loaded from the disc.

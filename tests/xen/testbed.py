@@ -30,6 +30,22 @@ XEN_ARGS = (
 )
 DOM0_ARGS = "console=hvc0 mitigations=off nokaslr xo.role=dom0 xo.disk=/dev/vda systemd.show_status=false quiet tsc=nowatchdog"
 
+# How the machine runs, by the name of its saved state: its CPUs, QEMU's options, and how many seconds its second may take.
+#
+# "state"     each emulated CPU is a thread, and time is this machine's: the fastest.
+# "icount"    time is counted: every instruction takes a nanosecond, whichever CPU executes it, and what idles is skipped.
+#             So times are those of a machine that executes a thousand million instructions a second in all: they do not
+#             depend on what else this machine does, and an instruction has its own weight, not that of an emulator's page
+#             tables. Waiting for it takes several times as long.
+# "icount-3"  the same with three CPUs, for a driver domain with hardware virtualization, which stands still where it
+#             shares a processor while it is emulated.
+COUNTED = ["-accel", "tcg,thread=single,tb-size=512", "-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
+MACHINES = {
+    "state": (2, ["-accel", "tcg,thread=multi,tb-size=512"], 1),
+    "icount": (2, COUNTED, 20),
+    "icount-3": (3, COUNTED, 20),
+}
+
 # A boot that gets no CPU for long loses a wrap of the HPET, and every second of Xen's then lasts many.
 LOST_TIME = "Platform timer appears to have unexpectedly wrapped"
 
@@ -58,8 +74,9 @@ def die_with_parent():
 class Vm:
     """One QEMU, in a folder of its own."""
 
-    def __init__(self, image, folder, console=False, guest="guest.img"):
+    def __init__(self, image, folder, console=False, guest="guest.img", machine="state"):
         self.image = image
+        self.machine = machine
         self.folder = pathlib.Path(folder)
         self.console = console
         self.guest = guest
@@ -71,7 +88,8 @@ class Vm:
     def command(self, state):
         s = self.sockets
         args = ["qemu-system-x86_64", "-name", "xenoptic", "-nodefaults", "-display", "none", "-no-reboot"]
-        args += ["-machine", "pc", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", "2", "-m", "3G"]
+        cpus, more, _ = MACHINES[self.machine]
+        args += ["-machine", "pc", *more, "-cpu", CPU, "-smp", str(cpus), "-m", "3G"]
         args += ["-kernel", "xen", "-append", XEN_ARGS]
         args += ["-initrd", "vmlinuz %s,initrd" % DOM0_ARGS.replace(",", ",,")]
         disks = (
@@ -222,27 +240,27 @@ class Vm:
             (self.folder / name).unlink(missing_ok=True)
 
 
-def saved_state(image, say):
+def saved_state(image, say, machine="state"):
     """The state in which Xen's daemons are up, booted if it is not there yet."""
-    state = image / "state"
-    with open(image / "state.lock", "w") as lock:
+    state = image / machine
+    with open(image / (machine + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
-        mark = version + CPU + XEN_ARGS + DOM0_ARGS
-        key = image / "state.key"
+        mark = version + CPU + XEN_ARGS + DOM0_ARGS + str(MACHINES[machine])
+        key, new = image / (machine + ".key"), image / (machine + ".new")
         if state.exists() and key.exists() and key.read_text() == mark:
             return state
         say("booting Xen once, for the saved state")
         begun = time.monotonic()
-        boot = image / "boot"
+        boot = image / ("boot-" + machine)
         for _ in range(3):
-            vm = Vm(image, boot)
+            vm = Vm(image, boot, machine=machine)
             try:
                 vm.start()
-                word = vm.hear(300)
+                word = vm.hear(300 * MACHINES[machine][2])
                 if word != "ready":
                     raise Failed("Dom0 did not come up (%s); see %s" % (word, boot / "serial.log"))
-                vm.save(image / "state.new")
+                vm.save(new)
             finally:
                 vm.stop()
             if LOST_TIME not in (boot / "serial.log").read_text(errors="replace"):
@@ -250,7 +268,7 @@ def saved_state(image, say):
             say("the machine was too busy: Xen's clock is wrong in that state; once more")
         else:
             raise Failed("Xen's clock is wrong after each boot; try again when the machine is less busy")
-        (image / "state.new").rename(state)
+        new.rename(state)
         key.write_text(mark)
         say("booted and saved in %.0f s" % (time.monotonic() - begun))
     return state
