@@ -229,6 +229,13 @@ void xo_ide_channel_started(struct xo_ide_channel *channel)
 
 	if (!channel->state->waiting)
 		return;
+	/*
+	 * A table shorter than what the CDB asks for ends the command as with AHCI (ahci_command.c): nothing more than it
+	 * holds is asked of the drive, so the device's transfer has the size of the regions, and the status is GOOD with
+	 * Interrupt and not Active (Programming Interface for Bus Master IDE Controller 1.0, 3.1). Neither of them, without
+	 * Error, which tells of a transfer larger than the regions, is what hardware stays at while its device still
+	 * requests DMA: no interrupt comes, and a driver resets a drive that has carried the command out.
+	 */
 	if (xo_ide_bm_buffer(ide, channel->index, &buffer)) {
 		channel->state->waiting = false;
 		xo_ide_bm_end(ide, channel->index, true);
