@@ -570,10 +570,18 @@ burn_hand_in() {
 
 # --- HVM guests with an emulated controller ---------------------------------------------------------------------------
 
-# hvm_lines OPTIONS: lines of xl's configuration that give an HVM guest that drive, by the key HVM_ARGS.
+# hvm_lines OPTIONS [ARGUMENT…]: lines of xl's configuration that give an HVM guest that drive, by the key HVM_ARGS, and
+# its QEMU those arguments; without OPTIONS none of them is of ours.
 hvm_lines() {
-	HVM_LINES=('device_model_version = "qemu-xen"' 'device_model_override = "/usr/libexec/xenoptic/device-model"'
-		"${HVM_ARGS:-device_model_args} = [ \"-optical\", \"$1\" ]")
+	local args=''
+	[ $# = 1 ] || args=$(printf ', "%s"' "${@:2}")
+	HVM_LINES=('device_model_version = "qemu-xen"')
+	if [ -z "$1" ]; then
+		HVM_LINES+=("device_model_args = [ ${args#, } ]")
+	else
+		HVM_LINES+=('device_model_override = "/usr/libexec/xenoptic/device-model"'
+			"${HVM_ARGS:-device_model_args} = [ \"-optical\", \"$1\"$args ]")
+	fi
 }
 
 # hvm_disc [MIB] [NAME]: a blank DVD+R for the virtual drive of that name ("disc"): DISC is its file.
@@ -628,11 +636,11 @@ hvm_grub() {
 	xenoptic disc eject virtual:disc
 }
 
-# hvm_guest NAME OPTIONS [LINE…]: an HVM guest with that drive. It boots its kernel from a disk of QEMU's that needs one
+# hvm_guest NAME OPTIONS [LINE…]: an HVM guest with that drive, or '' for none. It boots its kernel from a disk of QEMU's that needs one
 # exit for 64 KiB: by `kernel=` SeaBIOS moves ten megabytes a few bytes at a time.
 hvm_guest() {
 	local name=$1 args kernel initrd
-	hvm_lines "$2\", \"-drive\", \"if=none,id=boot,format=raw,readonly=on,file=$PWD/boot.img\", \"-device\", \"virtio-blk-pci,drive=boot,bootindex=0"
+	hvm_lines "$2" -drive "if=none,id=boot,format=raw,readonly=on,file=$PWD/boot.img" -device virtio-blk-pci,drive=boot,bootindex=0
 	guest_config "$name" hvm "${HVM_LINES[@]}" "${@:3}"
 	args=$(sed -n 's/^extra = "\(.*\)"$/\1/p' "$name.cfg")
 	kernel=$(sed -n 's/^kernel = "\(.*\)"$/\1/p' "$name.cfg")
