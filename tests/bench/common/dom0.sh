@@ -5,15 +5,19 @@
 # sgload that it does not time), GUEST, the guest's name, and has load WAY COMMAND…, which runs sgload there. Its lines
 # "sample …" and "count …" are what table.py reads.
 
-# Dom0's time that was not idle, in ms since it was booted: its CPUs' uptime less their idle time (FACTS: xl's CPU times
-# are not to be relied on). Steal is not ours.
-busy_ms() { awk '/^cpu /{ print ($2 + $3 + $4 + $7 + $8) * 10 }' /proc/stat; }
+# there COMMAND… : in the domain that has the drives, if that is not Dom0.
+declare -F there >/dev/null || there() { eval "$*"; }
+
+# Time of the drives' domain that was not idle, in ms since it was booted: its CPUs' uptime less their idle time (FACTS:
+# xl's CPU times are not to be relied on). Steal is not ours.
+# shellcheck disable=SC2016 # awk's
+busy_ms() { there "awk '/^cpu /{ print (\$2 + \$3 + \$4 + \$7 + \$8) * 10 }' /proc/stat"; }
 
 sample() {
 	local before line
 	before=$(busy_ms)
 	line=$(load "$1" "$2" "$3" "seconds:$SECONDS_EACH") || fail "way $1: $2 $3: $line"
-	echo "sample way=$1 command=$2-$3 round=$4 $line dom0_ms=$(($(busy_ms) - before))"
+	echo "sample way=$1 command=$2-$3${SPEED-} round=$4 $line dom0_ms=$(($(busy_ms) - before))"
 }
 
 # way_ready WAY: before each measurement of it; for those that share something.
@@ -58,5 +62,5 @@ trace() {
 	load "$1" "$2" "$3" "count:$COUNT" >/dev/null
 	kill -INT "$pid"
 	wait "$pid" || true
-	python3 "$XO_BIN/hypercalls.py" trace.bin "$((COUNT + WARM_UP))" "count way=$1 command=$2-$3" "${@:4}"
+	python3 "$XO_BIN/hypercalls.py" trace.bin "${BACKEND:-0}" "$((COUNT + WARM_UP))" "count way=$1 command=$2-$3" "${@:4}"
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a file of xentrace holds, for tests/bench: hypercalls.py FILE COMMANDS HEAD [port:FIRST-LAST|mem:FIRST-LAST…]
+"""What a file of xentrace holds, for tests/bench: hypercalls.py FILE DOMID COMMANDS HEAD [port:FIRST-LAST|mem:FIRST-LAST…]
 
-Prints "HEAD DOMAIN.NAME=PER-COMMAND …" for each hypercall: those of Dom0 ("dom0") and of the guests ("guest"). Calls
-inside a multicall count as their own ("multicall" is the call that carries them). With ranges (in hexadecimal) also
+Prints "HEAD DOMAIN.NAME=PER-COMMAND …" for each hypercall: those of DOMID, which has the drives ("dom0"), and of the
+guests ("guest"). Calls inside a multicall count as their own ("multicall" is the call that carries them). With ranges (in hexadecimal) also
 "ioreq.KIND=PER-COMMAND" for the accesses there that Xen had emulated; what it answers itself is not among them where
 only a controller's registers are named. The record's layout is that of xen/trace.h: event, number of extra words and
 whether a time stamp follows, in one word."""
@@ -57,8 +57,8 @@ def records(data):
 
 
 def main():
-    name, commands, head = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    ranges = ranges_of(sys.argv[4:])
+    name, domid, commands, head = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    ranges = ranges_of(sys.argv[5:])
     counts = collections.Counter()
     runs = {}  # the domain on each physical CPU
     cpu = 0
@@ -73,9 +73,9 @@ def main():
             runs[cpu] = words[0]
         elif event in (HYPERCALL, SUBCALL) and cpu in runs:
             op = words[0] & 0xFFFFF
-            counts["guest" if runs[cpu] else "dom0", NAMES.get(op, "op%d" % op)] += 1
+            counts["dom0" if runs[cpu] == domid else "guest", NAMES.get(op, "op%d" % op)] += 1
         elif event == CALLS_OF_GUESTS:
-            counts["guest", NAMES.get(words[0], "op%d" % words[0])] += 1
+            counts["dom0" if runs.get(cpu) == domid else "guest", NAMES.get(words[0], "op%d" % words[0])] += 1
         elif event & ~ADDRESS_64 in ACCESSES:
             space, kind = ACCESSES[event & ~ADDRESS_64]
             address = words[0] | (words[1] << 32 if event & ADDRESS_64 and len(words) > 1 else 0)

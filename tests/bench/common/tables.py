@@ -10,7 +10,7 @@ def fields(line):
 
 
 def size_of(command):
-    return int(command.split("-")[1]) << 10
+    return int(command.split("-")[1].split("@")[0]) << 10
 
 
 def mib(sample, command):
@@ -59,12 +59,12 @@ def times(title, samples, commands, ways, pairs, value, form):
     """A row a command, a column a way, and a column "x/y" a pair of ways: the ratio of its rounds."""
     pairs = [p for p in pairs if p[0] in ways and p[1] in ways]
     print("\n%s: median of the rounds (half of them)" % title)
-    print("%-10s" % "" + "".join("%24s" % way for way in ways) + "".join("%24s" % (p[0] + "/" + p[1]) for p in pairs))
+    print("%-14s" % "" + "".join("%24s" % way for way in ways) + "".join("%24s" % (p[0] + "/" + p[1]) for p in pairs))
     for command in commands:
         of = {way: [value(s, command) for s in samples[way, command]] for way in ways}
         row = "".join("%24s" % (form % spread(of[way]) if of[way] else "-") for way in ways)
         row += "".join("%24s" % ratio(of[p[0]], of[p[1]]) for p in pairs)
-        print("%-10s" % command + row)
+        print("%-14s" % command + row)
 
 
 def latency(sample, command):

@@ -9,6 +9,9 @@
 #	b	stock xen-scsifront, xen-scsiback and target_core_pscsi
 #	c	stock xen-scsifront, xenoptic
 #	d	xen-cdfront, xenoptic (the second drive: a guest has a drive by one way only)
+#
+# With DRIVER_DOMAIN the drives and both backends are in a PVH domain, "dd", that has a processor of its own; a is SG_IO
+# there, and what is counted of Dom0 otherwise is counted of that.
 
 SECONDS_EACH=1
 COUNT=500
@@ -19,42 +22,78 @@ COMMANDS=("tur 0" "read 2" "read 32" "read 64" "read 128" "write 32" "write 64")
 
 # --- the drives and the ways to them ----------------------------------------------------------------------------------
 
-drives() {
+# there COMMAND… : in the domain of the drives, with lib.sh's functions and these.
+there() {
+	if [ -n "${DRIVER_DOMAIN-}" ]; then
+		guest dd "cd /root; export XO_ROOT=/test XO_LOGS=/root; . /test/lib.sh; $(declare -f make_drives scsiback_target); set -e; $*"
+	else
+		eval "$*"
+	fi
+}
+
+# Prints the SCSI host's number and the two drives.
+make_drives() {
 	modprobe sr_mod
 	modprobe sg
 	modprobe scsi_debug ptype=5 sector_size=2048 dev_size_mb=32 num_tgts=2 max_luns=1 delay=0
-	undo rmmod scsi_debug
 	udevadm settle --timeout=120
-	HOST=$(grep -l scsi_debug /sys/class/scsi_host/*/proc_name | sed 's|.*/host\([0-9]*\)/.*|\1|')
-	wait_until 20 test -d "/sys/class/scsi_device/$HOST:0:1:0/device/block"
-	DRIVE=/dev/$(ls "/sys/class/scsi_device/$HOST:0:0:0/device/block")
-	DRIVE2=/dev/$(ls "/sys/class/scsi_device/$HOST:0:1:0/device/block")
+	local host
+	host=$(grep -l scsi_debug /sys/class/scsi_host/*/proc_name | sed 's|.*/host\([0-9]*\)/.*|\1|')
+	wait_until 20 test -d "/sys/class/scsi_device/$host:0:1:0/device/block"
+	echo "$host /dev/$(ls "/sys/class/scsi_device/$host:0:0:0/device/block") /dev/$(ls "/sys/class/scsi_device/$host:0:1:0/device/block")"
+}
+
+NAA=naa.6001405708ab297e
+
+# scsiback_target HOST DRIVE: what the kernel's backend gives its guests.
+scsiback_target() {
+	local core=/sys/kernel/config/target/core/pscsi_0/dvd tpg=/sys/kernel/config/target/xen-pvscsi/$3/tpgt_1
+	modprobe -a target_core_mod target_core_pscsi xen-scsiback
+	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+	mkdir -p "$core"
+	echo "scsi_host_id=$1,scsi_channel_id=0,scsi_target_id=0,scsi_lun_id=0" >"$core/control"
+	echo "$2" >"$core/udev_path"
+	echo 1 >"$core/enable"
+	mkdir -p "$tpg"
+	echo "$3" >"$tpg/nexus"
+	mkdir -p "$tpg/lun/lun_0"
+	ln -s "$core" "$tpg/lun/lun_0/dvd"
 }
 
 # scsiback DOMID DEVID: the kernel's backend, by hand: what a toolstack would write.
 scsiback() {
-	local core=/sys/kernel/config/target/core/pscsi_0 fabric=/sys/kernel/config/target/xen-pvscsi naa=naa.6001405708ab297e
-	local back=/local/domain/0/backend/vscsi/$1/$2 front=/local/domain/$1/device/vscsi/$2
-	modprobe -a target_core_mod target_core_pscsi xen-scsiback
-	mkdir -p "$core/dvd"
-	echo "scsi_host_id=$HOST,scsi_channel_id=0,scsi_target_id=0,scsi_lun_id=0" >"$core/dvd/control"
-	echo "$DRIVE" >"$core/dvd/udev_path"
-	echo 1 >"$core/dvd/enable"
-	mkdir -p "$fabric/$naa/tpgt_1"
-	echo "$naa" >"$fabric/$naa/tpgt_1/nexus"
-	mkdir -p "$fabric/$naa/tpgt_1/lun/lun_0"
-	ln -s "$core/dvd" "$fabric/$naa/tpgt_1/lun/lun_0/dvd"
-	undo "rm -f $fabric/$naa/tpgt_1/lun/lun_0/dvd; rmdir $fabric/$naa/tpgt_1/lun/lun_0 $fabric/$naa/tpgt_1 $fabric/$naa $core/dvd $core"
+	local back=/local/domain/$BACKEND/backend/vscsi/$1/$2 front=/local/domain/$1/device/vscsi/$2
+	[ -n "${DRIVER_DOMAIN-}" ] ||
+		undo "cd /sys/kernel/config/target; rm -f xen-pvscsi/$NAA/tpgt_1/lun/lun_0/dvd; rmdir xen-pvscsi/$NAA/tpgt_1/lun/lun_0 xen-pvscsi/$NAA/tpgt_1 xen-pvscsi/$NAA core/pscsi_0/dvd core/pscsi_0"
+	there scsiback_target "$HOST" "$DRIVE" "$NAA"
 	undo "xenstore-rm $back; xenstore-rm $front"
 	xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$1" "$back/online" 1 "$back/feature-host" 0 \
-		"$back/vscsi-devs/dev-0/p-dev" "$naa:0" "$back/vscsi-devs/dev-0/v-dev" 0:0:0:0 \
+		"$back/vscsi-devs/dev-0/p-dev" "$NAA:0" "$back/vscsi-devs/dev-0/v-dev" 0:0:0:0 \
 		"$back/vscsi-devs/dev-0/state" 1
-	xenstore-write "$front/backend" "$back" "$front/backend-id" 0
-	xenstore-chmod "$front" "n$1" r0
-	xenstore-chmod -r "$back" n0 "r$1"
+	xenstore-write "$front/backend" "$back" "$front/backend-id" "$BACKEND"
+	xenstore-chmod "$front" "n$1" "r$BACKEND"
+	xenstore-chmod -r "$back" "n$BACKEND" "r$1"
 	xenstore-write "$front/state" 1
-	xenstore-chmod "$front/state" "n$1" r0
+	xenstore-chmod "$front/state" "n$1" "r$BACKEND"
 	xenstore-write "$back/state" 1
+}
+
+# The driver domain: a DomU with Dom0's packages and the build; only the testbed has the disks for it.
+driver_domain() {
+	[ -z "${XO_HERE-}" ] || skip "the driver domain is made from the testbed's own disks"
+	GUEST_MEMORY=512 GUEST_ROOT=/dev/vda GUEST_DISKS=', "format=raw,vdev=xvdb,access=ro,target=/dev/vdb"' \
+		guest_start dd pvh 'cpus = "1"'
+	# shellcheck disable=SC2016 # the guest's variables
+	guest dd 'set -e
+		mkdir -p /test /lib/modules; tar -C /test -xf /dev/xvdb
+		modprobe -a xen-evtchn xen-gntdev xen-gntalloc
+		export XO_ROOT=/test XO_LOGS=/root XO_DRIVER_DOMAIN=1
+		cd /root
+		. /test/lib.sh
+		xenoptic_install'
+	guest_bg dd 'xenopticd --no-toolstack --log 7 >/root/xenopticd.log 2>&1'
+	guest dd '. /test/lib.sh; wait_until 20 xenoptic list'
+	xl vcpu-pin 0 all 0
 }
 
 # One new drive in the guest after COMMAND…: sets NEW to its name.
@@ -72,23 +111,31 @@ bench_guest() {
 	local files=(sgload)
 	[ ! -f "$XO_BIN/xen-cdfront.ko" ] || files+=(xen-cdfront.ko)
 	tar -C "$XO_BIN" -cf hand-in.tar "${files[@]}"
-	GUEST_DISKS=$(disk_line xvdb hand-in.tar) guest_start "$1" pv
+	GUEST_DISKS=$(disk_line xvdb hand-in.tar) guest_start "$1" pv "${@:2}"
 	guest "$1" 'tar -C /tmp -xf /dev/xvdb; modprobe -a sr_mod sg xen-scsifront'
 }
 
 declare -A NODE
 ways() {
-	local way
-	drives
+	local way backend=''
+	BACKEND=0
+	if [ -n "${DRIVER_DOMAIN-}" ]; then
+		driver_domain
+		BACKEND=$(xl domid dd) backend=backend=dd
+		bench_guest g1 'cpus = "2"'
+	else
+		undo rmmod scsi_debug
+		bench_guest g1
+	fi
+	read -r HOST DRIVE DRIVE2 < <(there make_drives)
 	NODE[a]=$DRIVE
-	bench_guest g1
 	for way in "${PATHS[@]}"; do
 		case $way in
 		b) new_drive scsiback "$(xl domid g1)" 7 ;;
-		c) new_drive xenoptic attach g1 "drive=$DRIVE" ;;
+		c) new_drive xenoptic attach g1 "drive=$DRIVE" $backend ;;
 		d)
 			guest g1 'insmod /tmp/xen-cdfront.ko'
-			new_drive xenoptic attach g1 "drive=$DRIVE2" bus=vcd
+			new_drive xenoptic attach g1 "drive=$DRIVE2" bus=vcd $backend
 			;;
 		*) continue ;;
 		esac
@@ -102,7 +149,7 @@ load() {
 	local way=$1
 	shift
 	if [ "$way" = a ]; then
-		"$XO_BIN/sgload" "${NODE[a]}" "$@"
+		there "$XO_BIN/sgload" "${NODE[a]}" "$@"
 	else
 		guest g1 "/tmp/sgload ${NODE[$way]} $*"
 	fi
@@ -111,24 +158,33 @@ load() {
 # --- counts -----------------------------------------------------------------------------------------------------------
 
 counts() {
-	local command way
+	local command way mask=0x0022f000
+	[ -z "${DRIVER_DOMAIN-}" ] || mask=0x002af000 # a PVH domain's calls are exits
 	for command in "tur 0" "read 64" "write 64"; do
 		for way in "${PATHS[@]}"; do
 			[ "$way" != a ] || continue
 			# shellcheck disable=SC2086
-			count_kernel "$way" $command
+			[ -n "${DRIVER_DOMAIN-}" ] || count_kernel "$way" $command
 			# shellcheck disable=SC2086
-			trace 0x0022f000 "$way" $command
+			trace "$mask" "$way" $command
 		done
 	done
 }
 
+# at_speed KB_PER_S: the rounds of 64 KiB again, with drives that take as long for them as at that speed.
+at_speed() {
+	there "echo $((65536 * 1000000 / $1)) >/sys/bus/pseudo/drivers/scsi_debug/ndelay"
+	SPEED=@$1 COMMANDS=("read 64" "write 64")
+	rounds
+}
+
 bench() {
 	[ -f "$XO_BIN/xen-cdfront.ko" ] || PATHS=(a b c) # the headers of the guests' kernel are not installed
-	xenoptic_start
+	if [ -n "${DRIVER_DOMAIN-}" ]; then xenoptic_start '[xenopticd]' 'backend = no'; else xenoptic_start; fi
 	ways
 	counts
 	rounds
+	at_speed 72000 # BD 16x
 }
 
 bench
