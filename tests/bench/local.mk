@@ -11,4 +11,4 @@ tests_bench_ring_bench_LDADD = drive/virtual/libburner.la backend/libring.la mmc
 	base/libbase.la $(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(JANSSON_LIBS) $(SECCOMP_LIBS)
 EXTRA_DIST += \
 	tests/bench/README.md tests/bench/common tests/bench/ring tests/bench/xen tests/bench/xen.d \
-	tests/bench/ioemu tests/bench/ioemu.d tests/bench/burn tests/bench/burn.d
+	tests/bench/profile tests/bench/profile.d tests/bench/ioemu tests/bench/ioemu.d tests/bench/burn tests/bench/burn.d

@@ -17,7 +17,7 @@ import testbed
 
 HERE = testbed.HERE
 TOP = HERE.parent.parent
-TOOLS = {"guest": [], "sgkill": [], "sgload": [], "rogue": ["-lxengnttab", "-lxenevtchn", "-lxenstore"]}
+TOOLS = {"guest": [], "sgkill": [], "sgload": ["-fno-pie", "-no-pie"], "rogue": ["-lxengnttab", "-lxenevtchn", "-lxenstore"]}
 PRELOADS = ("sgrecord",)
 print_lock = threading.Lock()
 

@@ -74,8 +74,9 @@ def die_with_parent():
 class Vm:
     """One QEMU, in a folder of its own."""
 
-    def __init__(self, image, folder, console=False, guest="guest.img", machine="state"):
+    def __init__(self, image, folder, console=False, guest="guest.img", machine="state", plugin=None):
         self.image = image
+        self.plugin = plugin
         self.machine = machine
         self.folder = pathlib.Path(folder)
         self.console = console
@@ -116,6 +117,8 @@ class Vm:
         else:
             args += ["-chardev", "file,id=serial,path=%s" % log]
         args += ["-serial", "chardev:serial"]
+        if self.plugin:
+            args += ["-plugin", self.plugin]
         if state:
             args += ["-incoming", "exec:cat %s" % state]
         return args

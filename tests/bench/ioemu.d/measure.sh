@@ -12,7 +12,7 @@
 #	e	the same controller as c with its message interrupts, which are what QEMU's has. The guest's driver is
 #		bound to it anew, with or without them: only one of a guest's controllers is read without exits.
 
-SECONDS_EACH=2
+: "${SECONDS_EACH:=2}"
 COUNT=100
 WARM_UP=8 # sgload's
 GUEST=h1

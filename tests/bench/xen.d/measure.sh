@@ -13,7 +13,7 @@
 # With DRIVER_DOMAIN the drives and both backends are in a PVH domain, "dd", that has a processor of its own; a is SG_IO
 # there, and what is counted of Dom0 otherwise is counted of that.
 
-SECONDS_EACH=1
+: "${SECONDS_EACH:=1}"
 COUNT=500
 GUEST=g1
 WARM_UP=8 # sgload's
@@ -178,10 +178,29 @@ at_speed() {
 	rounds
 }
 
+# profile WAY COMMAND KIB COMMANDS: that load, for tests/bench/profile; each domain on a processor of its own.
+profile() {
+	xl vcpu-pin 0 all 0
+	[ -n "${DRIVER_DOMAIN-}" ] || xl vcpu-pin g1 all 1
+	load "$1" "$2" "$3" "count:$4"
+	[ -e /proc/xen/xensyms ] || mount -t xenfs none /proc/xen
+	cat /proc/xen/xensyms >"$XO_LOGS/xensyms.log"
+	cat /proc/kallsyms >"$XO_LOGS/kallsyms-Dom0.log"
+	guest g1 'cat /proc/kallsyms' >"$XO_LOGS/kallsyms-guest.log"
+	[ -z "${DRIVER_DOMAIN-}" ] || guest dd 'cat /proc/kallsyms' >"$XO_LOGS/kallsyms-driver-domain.log"
+}
+
 bench() {
-	[ -f "$XO_BIN/xen-cdfront.ko" ] || PATHS=(a b c) # the headers of the guests' kernel are not installed
+	# shellcheck disable=SC2086 # four words
+	set -- ${PROFILE-}
+	[ $# = 0 ] || PATHS=(a "$1")
+	[ $# -gt 0 ] || [ -f "$XO_BIN/xen-cdfront.ko" ] || PATHS=(a b c) # the headers of the guests' kernel are not installed
 	if [ -n "${DRIVER_DOMAIN-}" ]; then xenoptic_start '[xenopticd]' 'backend = no'; else xenoptic_start; fi
 	ways
+	if [ $# -gt 0 ]; then
+		profile "$@"
+		return
+	fi
 	counts
 	rounds
 	at_speed 72000 # BD 16x
