@@ -146,8 +146,8 @@ guest_shell() {
 # disk_line VDEV FILE: for GUEST_DISKS: FILE, whole sectors, as a read-only disk.
 disk_line() { echo ", \"format=raw,vdev=$1,access=ro,target=$(realpath "$2")\""; }
 
-# cdfront_start NAME [PARAMETERS]: a PV guest with xen-cdfront loaded, whose module comes on a disk, and the lines of
-# xl_lines, if those were called.
+# cdfront_start NAME [PARAMETERS]: a PV guest (or one of CDFRONT_TYPE) with xen-cdfront loaded, whose module comes on a
+# disk, and the lines of xl_lines, if those were called.
 # Under a checking kernel the module is checked as well: the compiler has put KASAN's calls into it.
 cdfront_start() {
 	local name=$1
@@ -155,7 +155,7 @@ cdfront_start() {
 	[ -z "${XO_CHECKING_KERNEL-}" ] || grep -q __asan_ "$XO_BIN/xen-cdfront.ko" || fail "xen-cdfront.ko without KASAN"
 	tar -C "$XO_BIN" -cf cdfront.tar xen-cdfront.ko
 	shift
-	GUEST_DISKS=$(disk_line xvdb cdfront.tar) guest_start "$name" pv "${XL_LINES[@]}"
+	GUEST_DISKS=$(disk_line xvdb cdfront.tar) guest_start "$name" "${CDFRONT_TYPE:-pv}" "${XL_LINES[@]}"
 	guest "$name" "modprobe -a sr_mod sg; tar -C /tmp -xf /dev/xvdb && insmod /tmp/xen-cdfront.ko $*"
 }
 
