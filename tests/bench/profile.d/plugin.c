@@ -3,8 +3,8 @@
  * A plugin of QEMU's emulator (its API 1, whose header Debian does not have): how often the instructions of each
  * translated block were executed by each of the machine's CPUs, between two calls of functions of a guest's program.
  *
- * -plugin plugin.so,begin=ADDRESS,end=ADDRESS,out=FILE: counting starts anew each time when the first is executed; when
- * the second is, FILE gets a line "ADDRESS COUNT…" a block.
+ * -plugin plugin.so,begin=ADDRESS,end=ADDRESS,out=FILE: counting starts when the first is executed; when the second is, FILE
+ * gets a line "ADDRESS COUNT…" a block, and the machine goes on without the plugin.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -23,6 +23,8 @@ enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
 					  enum qemu_plugin_cb_flags flags, void *userdata);
+typedef void (*qemu_plugin_simple_cb_t)(qemu_plugin_id_t id);
+void qemu_plugin_uninstall(qemu_plugin_id_t id, qemu_plugin_simple_cb_t cb);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 
@@ -42,6 +44,12 @@ static struct block {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t begin, end;
 static const char *out;
+static qemu_plugin_id_t self;
+
+static void gone(qemu_plugin_id_t id)
+{
+	(void)id;
+}
 
 static void executed(unsigned int vcpu, void *userdata)
 {
@@ -81,6 +89,7 @@ static void ended(unsigned int vcpu, void *userdata)
 	}
 	if (fclose(f))
 		abort();
+	qemu_plugin_uninstall(self, gone);
 }
 
 /* Open addressing; a full table would be sixteen times what a machine translates here. */
@@ -108,6 +117,7 @@ EXPORTED int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *in
 				 char **argv)
 {
 	(void)info;
+	self = id;
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "begin=", 6))
 			begin = strtoull(argv[i] + 6, NULL, 0);
