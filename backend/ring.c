@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/point.h"
+#include "mmc/opcode.h"
+#include "mmc/profile.h"
 
 /* So many requests fit, by <xen/io/ring.h>'s own reckoning. */
 #define ENTRIES_PER_PAGE 16u
@@ -438,6 +440,28 @@ void xo_ring_reply_to(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_r
 	xo_ring_replied(ring, entry);
 }
 
+/*
+ * A guest that has the event of a pressed button by its backend's counter gets it
+ * by GET EVENT STATUS NOTIFICATION (MMC-6 6.6.2.6) once more, from the drive: then
+ * its next answer says that nothing is new. A desktop opens the tray for each.
+ */
+static void drop_told_event(const struct xo_ring *ring, struct xo_ring_lun *lun,
+			    const struct xo_ring_entry *entry, const struct xo_link_reply *reply)
+{
+	enum { EJECT_REQUEST = 1, EVENT_SIZE = 8 };
+	uint8_t *event = xo_link_data(&lun->link, xo_ring_slot(ring, entry));
+
+	if (!lun->eject_told || entry->kind != XO_LINK_COMMAND || reply->transport ||
+	    reply->status || reply->residual > entry->length ||
+	    entry->length - reply->residual < EVENT_SIZE ||
+	    xo_opcode_find(entry->request.cmnd, entry->request.cmd_len)->own != XO_OWN_EVENTS ||
+	    (event[2] & 7) != XO_EVENT_MEDIA)
+		return;
+	lun->eject_told = false;
+	if ((event[4] & 0xf) == EJECT_REQUEST)
+		event[4] &= 0xf0;
+}
+
 void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,
 		     const union xo_link_message *message)
 {
@@ -456,6 +480,7 @@ void xo_ring_message(struct xo_ring *ring, struct xo_ring_lun *lun,
 		    entry->tag == message->reply.tag) {
 			xo_ring_link_replied(lun, entry,
 					     !message->reply.transport && !message->reply.status);
+			drop_told_event(ring, lun, entry, &message->reply);
 			xo_ring_reply_to(ring, lun, entry, &message->reply);
 			if (!lun->pending)
 				xo_ring_release_held(ring, lun);

@@ -30,6 +30,7 @@ struct xo_ring_lun {
 	bool greet; /* HELLO is still to be sent */
 	bool lost; /* the link broke: NO_CONNECT */
 	bool leaving; /* "remove-lun" came: NO_CONNECT for what is new */
+	bool eject_told; /* the guest knows of a pressed button by other means than its next poll */
 	/* ring_direct.c */
 	bool lent; /* `device` is the drive's descriptor */
 	bool recalled; /* no new command goes by it, and it is closed when none does */

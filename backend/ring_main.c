@@ -84,6 +84,7 @@ static void link_notice(void *priv, struct xo_ring_lun *lun, const struct xo_lin
 	switch (notice->notice) {
 	case XO_NOTICE_EJECT_REQUEST:
 		xo_ring_control_media(lun, "eject");
+		lun->eject_told = true;
 		break;
 	case XO_NOTICE_MEDIUM_CHANGED:
 	case XO_NOTICE_MEDIUM_REMOVED:

@@ -222,7 +222,7 @@ static void drive_run(struct rig_world *world, unsigned int lun, unsigned int sl
 	if (world->blind)
 		return;
 	for (uint32_t i = 0; i < request->length && request->direction == XO_DIR_IN; i++)
-		data[i] = rig_pattern(i);
+		data[i] = drive->answer ? drive->answer[i] : rig_pattern(i);
 	for (uint32_t i = 0; i < request->length && request->direction == XO_DIR_OUT; i++)
 		if (data[i] == rig_pattern(i))
 			drive->written++;

@@ -29,6 +29,7 @@ struct rig_drive {
 	unsigned int repeated; /* (slot, tag) seen again */
 	uint64_t written; /* bytes that WRITEs brought, added up */
 	uint8_t status; /* for the commands to come */
+	const uint8_t *answer; /* what they read in place of the pattern; as long as they ask for */
 };
 
 struct rig_world {

@@ -131,6 +131,39 @@ static void test_lengths(void **state)
 	rig_free(rig);
 }
 
+/* A button's event that the guest has by its backend's counter is not in its next poll's answer as well. */
+static void test_told_event(void **state)
+{
+	static const uint8_t poll[10] = { 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8 };
+	static const uint8_t pressed[8] = { 0, 6, 4, 0x10, 0x01, 0x02 };
+	static const uint8_t changed[8] = { 0, 6, 4, 0x10, 0x02, 0x02 };
+	/* told before the poll, what the drive says, the code that the guest reads */
+	static const struct {
+		bool told;
+		const uint8_t *says;
+		uint8_t code;
+	} polls[] = {
+		{ false, pressed, 1 }, { true, pressed, 0 },  { false, pressed, 1 },
+		{ true, changed, 2 },  { false, pressed, 1 },
+	};
+	struct rig *rig = started(1);
+
+	(void)state;
+	for (uint16_t i = 0; i < XO_ARRAY_SIZE(polls); i++) {
+		if (polls[i].told)
+			rig->ring.luns[0].eject_told = true;
+		rig->world->drives[0].answer = polls[i].says;
+		rig_command(rig, i, poll, sizeof(poll), FROM_DEVICE, 2, 8);
+		rig_push(rig);
+		xo_ring_serve(&rig->ring);
+		rig_settle(rig);
+		rig_expect(rig, i, 0);
+		assert_int_equal(rig->world->pages[2][4], polls[i].code);
+		assert_int_equal(rig->world->pages[2][5], 0x02);
+	}
+	rig_free(rig);
+}
+
 /* Status, sense and residual reach the guest unchanged; nothing is moved. */
 static void test_check_condition(void **state)
 {
@@ -726,14 +759,14 @@ static void test_wrong_ledger(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),	cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_check_condition), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_random),		cmocka_unit_test(test_wild_producer),
-		cmocka_unit_test(test_abort_order),	cmocka_unit_test(test_reset_order),
-		cmocka_unit_test(test_batches),		cmocka_unit_test(test_full_socket),
-		cmocka_unit_test(test_lost_link),	cmocka_unit_test(test_drive_restarts),
-		cmocka_unit_test(test_late_reply),	cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_wrong_ledger),
+		cmocka_unit_test(test_commands),       cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_told_event),     cmocka_unit_test(test_check_condition),
+		cmocka_unit_test(test_malformed),      cmocka_unit_test(test_random),
+		cmocka_unit_test(test_wild_producer),  cmocka_unit_test(test_abort_order),
+		cmocka_unit_test(test_reset_order),    cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_full_socket),    cmocka_unit_test(test_lost_link),
+		cmocka_unit_test(test_drive_restarts), cmocka_unit_test(test_late_reply),
+		cmocka_unit_test(test_wrap),	       cmocka_unit_test(test_wrong_ledger),
 	};
 
 	xo_log_open("test_ring", XO_LOG_ERROR);

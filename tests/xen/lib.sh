@@ -46,9 +46,9 @@ lib_cleanup() {
 # guest_config NAME pv|pvh|hvm [LINE…]: write NAME.cfg: the stock guest with further lines of xl's configuration.
 # GUEST_MEMORY, GUEST_VCPUS, GUEST_ROOT and GUEST_DISKS (", \"…\"") change its memory, vCPUs, root and add disks;
 # GUEST_EXTRA goes to its kernel, GUEST_CRASH says what xl does when it has crashed. Its TSC is the processor's, as it is
-# by default where that is invariant; the emulated one does not say so, and Xen would emulate each RDTSC. A checking kernel (tests/xen/kasan)
-# runs as PVH where the test says PV: Linux makes KASAN's early shadow in x86_64_start_kernel(), which a PV guest does
-# not pass.
+# by default where that is invariant; the emulated one does not say so, and Xen would emulate each RDTSC. A checking
+# kernel (tests/xen/kasan) runs as PVH where the test says PV: Linux makes KASAN's early shadow in x86_64_start_kernel(),
+# which a PV guest does not pass.
 guest_config() {
 	local name=$1 type=$2 disk=xvda
 	shift 2

@@ -37,6 +37,10 @@ heard DISK_MEDIA_CHANGE=1
 guest g1 'eject -i on /dev/sr0' # by the kernel's own ioctl: it unlocks after others when they close the device
 not xenoptic disc eject virtual:v1
 heard DISK_EJECT_REQUEST=1
+# Once, though the kernel asks the drive for events when somebody opens it: a desktop opens the tray for each.
+guest g1 'sg_turs /dev/sr0 || :; echo change >/sys/block/sr0/uevent'
+wait_until 60 guest g1 'grep -q SYNTH_UUID /tmp/events'
+not guest g1 'grep DISK_EJECT_REQUEST /tmp/events'
 guest g1 'eject -i off /dev/sr0'
 
 note "both frontends burn at once"
