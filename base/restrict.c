@@ -141,38 +141,55 @@ static const struct bits forbidden_bits[] = {
 /* Their arguments are in memory, where no filter sees them; the C library knows how to do without. */
 static const int unknown[] = { SCMP_SYS(clone3), SCMP_SYS(openat2) };
 
-static int forbid_bits(scmp_filter_ctx filter)
+/* A call whose argument compares so to a datum; to be masked, the datum is the mask, and value what must be left. */
+static int forbid(scmp_filter_ctx filter, int error, int syscall, unsigned int argument,
+		  enum scmp_compare op, uint64_t datum, uint64_t value)
 {
-	for (size_t i = 0; i < XO_ARRAY_SIZE(forbidden_bits); i++) {
-		const struct bits *b = &forbidden_bits[i];
-		int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), b->syscall, 1,
-					 SCMP_CMP(b->argument, SCMP_CMP_MASKED_EQ, b->mask,
-						  b->value));
+	const struct scmp_arg_cmp compare = {
+		.arg = argument,
+		.op = op,
+		.datum_a = datum,
+		.datum_b = value,
+	};
 
-		if (r)
-			return r;
-	}
-	return 0;
+	return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((unsigned int)error), syscall, 1,
+				      &compare);
 }
 
-/* Sockets are those of this machine and the kernel's; nothing runs by a real-time policy. */
-static int forbid_ranges(scmp_filter_ctx filter)
+static int forbid_bits(scmp_filter_ctx filter)
 {
-	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-				 SCMP_A0(SCMP_CMP_LT, AF_UNIX));
+	int r = 0;
+
+	for (size_t i = 0; !r && i < XO_ARRAY_SIZE(forbidden_bits); i++) {
+		const struct bits *b = &forbidden_bits[i];
+
+		r = forbid(filter, EPERM, b->syscall, b->argument, SCMP_CMP_MASKED_EQ, b->mask,
+			   b->value);
+	}
+	return r;
+}
+
+/* Sockets are those of this machine and the kernel's. */
+static int forbid_families(scmp_filter_ctx filter)
+{
+	const int socket = SCMP_SYS(socket);
+	int r = forbid(filter, EAFNOSUPPORT, socket, 0, SCMP_CMP_LT, AF_UNIX, 0);
 
 	for (unsigned int family = AF_UNIX + 1; !r && family < AF_NETLINK; family++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_EQ, family));
+		r = forbid(filter, EAFNOSUPPORT, socket, 0, SCMP_CMP_EQ, family, 0);
+	return r ? r : forbid(filter, EAFNOSUPPORT, socket, 0, SCMP_CMP_GT, AF_NETLINK, 0);
+}
+
+/* Nothing runs by a real-time policy. */
+static int forbid_policies(scmp_filter_ctx filter)
+{
+	const int scheduler = SCMP_SYS(sched_setscheduler);
+	int r = forbid(filter, EPERM, scheduler, 1, SCMP_CMP_EQ, SCHED_FIFO, 0);
+
 	if (!r)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
-	for (unsigned int policy = SCHED_FIFO; !r && policy <= SCHED_RR; policy++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sched_setscheduler), 1,
-				     SCMP_A1(SCMP_CMP_EQ, policy));
+		r = forbid(filter, EPERM, scheduler, 1, SCMP_CMP_EQ, SCHED_RR, 0);
 	if (!r)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sched_setscheduler), 1,
-				     SCMP_A1(SCMP_CMP_GT, SCHED_IDLE));
+		r = forbid(filter, EPERM, scheduler, 1, SCMP_CMP_GT, SCHED_IDLE, 0);
 	return r ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sched_setattr), 0);
 }
 
@@ -188,7 +205,9 @@ static int forbid_all(scmp_filter_ctx filter)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ptrace), 0);
 	if (!r)
 		r = forbid_bits(filter);
-	return r ? r : forbid_ranges(filter);
+	if (!r)
+		r = forbid_families(filter);
+	return r ? r : forbid_policies(filter);
 }
 
 int xo_restrict(void)

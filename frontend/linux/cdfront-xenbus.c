@@ -631,7 +631,7 @@ static int cdfront_resume(struct xenbus_device *dev)
 	spin_unlock_irq(&info->lock);
 	cdfront_free_ring(info);
 	info->resumed = info->added;
-	info->unit[0] = '\0'; /* another backend counts its events anew: no step of the last one's */
+	info->unit[0] = '\0'; /* another backend counts its events from 0 */
 	WRITE_ONCE(info->backend_state, XenbusStateUnknown);
 	xenbus_switch_state(dev, XenbusStateInitialising);
 	queue_delayed_work(system_freezable_wq, &info->deadline, CDFRONT_RESUME_TIMEOUT);
