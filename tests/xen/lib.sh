@@ -636,8 +636,8 @@ hvm_grub() {
 	xenoptic disc eject virtual:disc
 }
 
-# hvm_guest NAME OPTIONS [LINE…]: an HVM guest with that drive, or '' for none. It boots its kernel from a disk of QEMU's that needs one
-# exit for 64 KiB: by `kernel=` SeaBIOS moves ten megabytes a few bytes at a time.
+# hvm_guest NAME OPTIONS [LINE…]: an HVM guest with that drive, or '' for none. It boots its kernel from a disk of QEMU's
+# that needs one exit for 64 KiB: by `kernel=` SeaBIOS moves ten megabytes a few bytes at a time.
 hvm_guest() {
 	local name=$1 args kernel initrd
 	hvm_lines "$2" -drive "if=none,id=boot,format=raw,readonly=on,file=$PWD/boot.img" -device virtio-blk-pci,drive=boot,bootindex=0

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a file of xentrace holds, for tests/bench: hypercalls.py FILE DOMID COMMANDS HEAD [port:FIRST-LAST|mem:FIRST-LAST…]
+"""What a file of xentrace holds, for tests/bench:
+hypercalls.py FILE DOMID COMMANDS HEAD [port:FIRST-LAST|mem:FIRST-LAST…]
 
 Prints "HEAD DOMAIN.NAME=PER-COMMAND …" for each hypercall: those of DOMID, which has the drives ("dom0"), and of the
-guests ("guest"). Calls inside a multicall count as their own ("multicall" is the call that carries them). With ranges (in hexadecimal) also
-"ioreq.KIND=PER-COMMAND" for the accesses there that Xen had emulated; what it answers itself is not among them where
-only a controller's registers are named. The record's layout is that of xen/trace.h: event, number of extra words and
-whether a time stamp follows, in one word."""
+guests ("guest"). Calls inside a multicall count as their own ("multicall" is the call that carries them). With ranges (in
+hexadecimal) also "ioreq.KIND=PER-COMMAND" for the accesses there that Xen had emulated; what it answers itself is not
+among them where only a controller's registers are named. The record's layout is that of xen/trace.h: event, number of
+extra words and whether a time stamp follows, in one word."""
 
 import collections
 import struct
