@@ -149,15 +149,17 @@ static void test_told_event(void **state)
 	struct rig *rig = started(1);
 
 	(void)state;
-	for (uint16_t i = 0; i < XO_ARRAY_SIZE(polls); i++) {
+	for (unsigned int i = 0; i < XO_ARRAY_SIZE(polls); i++) {
+		const uint16_t rqid = (uint16_t)i;
+
 		if (polls[i].told)
 			rig->ring.luns[0].eject_told = true;
 		rig->world->drives[0].answer = polls[i].says;
-		rig_command(rig, i, poll, sizeof(poll), FROM_DEVICE, 2, 8);
+		rig_command(rig, rqid, poll, sizeof(poll), FROM_DEVICE, 2, 8);
 		rig_push(rig);
 		xo_ring_serve(&rig->ring);
 		rig_settle(rig);
-		rig_expect(rig, i, 0);
+		rig_expect(rig, rqid, 0);
 		assert_int_equal(rig->world->pages[2][4], polls[i].code);
 		assert_int_equal(rig->world->pages[2][5], 0x02);
 	}
