@@ -3,8 +3,8 @@
 """Where a command's instructions are: report.py BLOCKS LOGS COMMANDS [ROWS]
 
 BLOCKS is the plugin's file; LOGS has what Dom0 and the guests say of their kernels' and Xen's symbols. CPU 0 is Dom0's,
-the last one the guest's, and one between them the driver domain's. A module's function is shown by the symbol before
-it, as kallsyms gives it."""
+the last one the guest's, and one between them the driver domain's. What has no symbol of its own, as a guest's modules
+and programs compiled for a filter, is shown by the one before it."""
 
 import bisect
 import collections

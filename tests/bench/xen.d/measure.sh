@@ -178,6 +178,12 @@ at_speed() {
 	rounds
 }
 
+# symbols_of NAME FILE: its kernel's, without modules. It is Dom0's kernel, and a console takes minutes for a copy.
+symbols_of() {
+	[ "$(guest "$1" 'grep -w _text /proc/kallsyms')" = "$(grep -w _text /proc/kallsyms)" ] || fail "$1 has its kernel elsewhere"
+	grep -v '\[' /proc/kallsyms >"$XO_LOGS/kallsyms-$2.log"
+}
+
 # profile WAY COMMAND KIB COMMANDS: that load, for tests/bench/profile; each domain on a processor of its own.
 profile() {
 	xl vcpu-pin 0 all 0
@@ -186,8 +192,8 @@ profile() {
 	[ -e /proc/xen/xensyms ] || mount -t xenfs none /proc/xen
 	cat /proc/xen/xensyms >"$XO_LOGS/xensyms.log"
 	cat /proc/kallsyms >"$XO_LOGS/kallsyms-Dom0.log"
-	guest g1 'cat /proc/kallsyms' >"$XO_LOGS/kallsyms-guest.log"
-	[ -z "${DRIVER_DOMAIN-}" ] || guest dd 'cat /proc/kallsyms' >"$XO_LOGS/kallsyms-driver-domain.log"
+	symbols_of g1 guest
+	[ -z "${DRIVER_DOMAIN-}" ] || symbols_of dd driver-domain
 }
 
 bench() {
