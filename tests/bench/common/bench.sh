@@ -14,6 +14,7 @@ bench() {
 		--here) options+=(--here) ;;
 		--icount) options+=(--machine icount) settings+=("$short") ;;
 		--driver-domain)
+			[ "$name" = xen ] || { echo "bench: --driver-domain is for tests/bench/xen" >&2; exit 2; }
 			options+=(--machine icount-3) settings+=(DRIVER_DOMAIN=1 "$short")
 			name=$name-driver-domain
 			;;
