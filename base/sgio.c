@@ -3,6 +3,8 @@
 #include "base/sgio.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/bytes.h"
@@ -32,7 +34,7 @@ void xo_sgio_prepare(struct xo_sgio *io, const uint8_t *cdb, uint8_t cdb_length,
 		[XO_DIR_OUT] = SG_DXFER_TO_DEV,
 	};
 
-	io->hdr = (sg_io_hdr_t){
+	const sg_io_hdr_t header = {
 		.interface_id = 'S',
 		.dxfer_direction = directions[direction],
 		.cmd_len = cdb_length,
@@ -42,8 +44,10 @@ void xo_sgio_prepare(struct xo_sgio *io, const uint8_t *cdb, uint8_t cdb_length,
 		.cmdp = (unsigned char *)(uintptr_t)cdb,
 		.sbp = io->sense,
 		.timeout = timeout * 1000,
-		.duration = XO_SGIO_POISON,
 	};
+
+	/* Not for an instruction may this look like a command that has run: what follows is the kernel's to write. */
+	memcpy(&io->hdr, &header, offsetof(sg_io_hdr_t, status));
 }
 
 int xo_sgio_run(struct xo_sgio *io, int fd)

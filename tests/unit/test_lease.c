@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -272,13 +274,38 @@ static void test_journal(void **state)
 	assert_int_equal(xo_journal_parts(&journal), 1);
 }
 
+/* Whoever is killed while a command is prepared leaves the poison: what the kernel will write is not touched. */
+static void test_prepare(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct xo_sgio *io =
+		(struct xo_sgio *)(void *)(pages + page - offsetof(sg_io_hdr_t, status));
+	const uint8_t cdb[10] = { 0x2a };
+	uint8_t data[2048];
+
+	(void)state;
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	xo_sgio_reset(io);
+	assert_int_equal(mprotect(pages + page, page, PROT_READ), 0);
+	xo_sgio_prepare(io, cdb, sizeof(cdb), XO_DIR_OUT, data, sizeof(data), 600);
+	assert_false(xo_sgio_done(io));
+	assert_int_equal(io->hdr.interface_id, 'S');
+	assert_int_equal(io->hdr.dxfer_direction, SG_DXFER_TO_DEV);
+	assert_int_equal(io->hdr.dxfer_len, sizeof(data));
+	assert_int_equal(io->hdr.timeout, 600000);
+	assert_ptr_equal(io->hdr.sbp, io->sense);
+	munmap(pages, 2 * page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attach),	cmocka_unit_test(test_detach),
 		cmocka_unit_test(test_drained), cmocka_unit_test(test_standing),
 		cmocka_unit_test(test_word),	cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_journal), cmocka_unit_test(test_prepare),
 	};
 
 	return cmocka_run_group_tests_name("lease and slots", tests, NULL, NULL);

@@ -36,7 +36,10 @@ static inline bool xo_sgio_done(const struct xo_sgio *io)
 	return io->hdr.duration != XO_SGIO_POISON;
 }
 
-/* `cdb` and `data` (length bytes) are used until the command has run; timeout in seconds. */
+/*
+ * Of one that was reset, so that a process that is killed in it leaves the poison. `cdb` and `data` (length bytes) are
+ * used until the command has run; timeout in seconds.
+ */
 void xo_sgio_prepare(struct xo_sgio *io, const uint8_t *cdb, uint8_t cdb_length,
 		     enum xo_direction direction, void *data, uint32_t length, uint32_t timeout);
 
