@@ -15,6 +15,9 @@
 /* Longer than any description of a disc. */
 #define DESCRIPTION_MAX (4u << 20)
 
+/* More than a drive has causes for. */
+#define UNIT_ATTENTIONS_MAX 16u
+
 static bool get_number(const json_t *arguments, const char *key, json_int_t min, json_int_t max,
 		       uint32_t *number)
 {
@@ -310,17 +313,30 @@ static void insert_finish(struct xo_drive *drive, struct xo_control_job *job)
 	}
 }
 
+/* The guest hears of the drive's unit attentions, whichever command comes first. */
+static int host_command(struct xo_drive *drive, const uint8_t cdb[6])
+{
+	int r;
+
+	for (unsigned int i = 0; i < UNIT_ATTENTIONS_MAX; i++) {
+		r = xo_inner_command(drive->handover, xo_inner_id(drive->record), cdb, 6,
+				     XO_DIR_NONE, NULL, 0, NULL);
+		if (r >> 16 != XO_KEY_UNIT_ATTENTION)
+			break;
+		if (drive->lease.state == XO_LEASE_HELD)
+			xo_attention_pass_on(drive->record, (uint32_t)r);
+	}
+	return r;
+}
+
 static int device_eject(struct xo_drive *drive, bool force)
 {
 	static const uint8_t allow[6] = { XO_OP_PREVENT_ALLOW };
 	static const uint8_t eject[6] = { XO_OP_START_STOP_UNIT, 0, 0, 0, 2 };
-	int r;
+	int r = force ? host_command(drive, allow) : 0;
 
-	if (force)
-		xo_inner_command(drive->handover, xo_inner_id(drive->record), allow, sizeof(allow),
-				 XO_DIR_NONE, NULL, 0, NULL);
-	r = xo_inner_command(drive->handover, xo_inner_id(drive->record), eject, sizeof(eject),
-			     XO_DIR_NONE, NULL, 0, NULL);
+	if (!r)
+		r = host_command(drive, eject);
 	if (r == XO_SENSE_MEDIUM_REMOVAL_PREVENTED)
 		return -EBUSY;
 	return r ? -EIO : 0;

@@ -121,6 +121,13 @@ void xo_events_forget(struct xo_drive_record *record)
 	xo_ledger_commit(&record->events.kept, 0);
 }
 
+/* What was polled for the guest that goes is no news of the next one's, which asks how things are. */
+static void events_release(struct xo_unit *unit)
+{
+	xo_events_forget(((struct events *)unit)->record);
+	xo_unit_release_next(unit);
+}
+
 static void events_free(struct xo_unit *unit)
 {
 	free(unit);
@@ -129,7 +136,7 @@ static void events_free(struct xo_unit *unit)
 static const struct xo_unit_ops events_ops = {
 	.name = "events",
 	.execute = events_execute,
-	.release = xo_unit_release_next,
+	.release = events_release,
 	.free = events_free,
 };
 

@@ -7,15 +7,25 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/point.h"
 #include "stack.h"
+
+#define NS_PER_S 1000000000ull
+#define PAUSE_MIN_NS (50 * 1000000ull)
+#define PAUSE_MAX_NS (2 * NS_PER_S)
+
+/* More unit attentions than a drive has causes for them. */
+#define ATTENTIONS_MAX 16
 
 struct handover {
 	struct xo_unit unit;
 	struct xo_drive_record *record;
+	bool patient; /* the guest has gone: what it left running is waited for */
 };
 
 static void set_flag(struct handover *handover, uint32_t flag)
@@ -132,16 +142,64 @@ static void handover_execute(struct xo_unit *unit, struct xo_command *command)
 			notes[i].note(handover, command);
 }
 
+/* How long a drive may say that it is busy with what a guest began by IMMED and left, in seconds. */
+static uint64_t busy_limit(int kcq)
+{
+	switch (kcq) {
+	case XO_SENSE_BECOMING_READY:
+		return 120;
+	case XO_SENSE_FORMAT_IN_PROGRESS:
+	case XO_SENSE_OPERATION_IN_PROGRESS:
+	case XO_SENSE_LONG_WRITE_IN_PROGRESS:
+		return 18000; /* as the longest command (mmc/opcodes.def) */
+	default:
+		return 0;
+	}
+}
+
+/* Of a drive that is busy nothing tells when it has ended: it is asked again. */
+static void pause_for(uint64_t *pause)
+{
+	struct timespec time = { .tv_sec = (time_t)(*pause / NS_PER_S),
+				 .tv_nsec = (long)(*pause % NS_PER_S) };
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+	*pause = XO_MIN(2 * *pause, PAUSE_MAX_NS);
+}
+
+/* Whether nothing is left to be done: also what the drive does not know, it cannot have kept. */
+static bool settled(int r)
+{
+	return !r || r >> 16 == XO_KEY_ILLEGAL_REQUEST;
+}
+
+/*
+ * Unit attentions are for the guest that goes, and the next begins anew: they keep nothing from being undone. Nor
+ * does a command that goes on in the drive by itself, once the guest is gone.
+ */
 static int inner(struct handover *handover, const uint8_t *cdb, uint8_t length,
 		 enum xo_direction direction, void *data, uint32_t size)
 {
-	int r = xo_inner_command(&handover->unit, xo_inner_id(handover->record), cdb, length,
-				 direction, data, size, NULL);
+	const uint64_t begun = xo_now_ns();
+	uint64_t pause = PAUSE_MIN_NS;
+	unsigned int attentions = 0;
 	char text[160];
+	int r;
 
+	for (;;) {
+		r = xo_inner_command(&handover->unit, xo_inner_id(handover->record), cdb, length,
+				     direction, data, size, NULL);
+		if (r >> 16 == XO_KEY_UNIT_ATTENTION && attentions++ < ATTENTIONS_MAX)
+			continue;
+		if (!handover->patient || xo_now_ns() - begun >= busy_limit(r) * NS_PER_S)
+			break;
+		pause_for(&pause);
+	}
 	if (r) {
 		xo_cdb_format(text, sizeof(text), cdb, length);
-		xo_debug("handing over: %s failed: %06x", text, (unsigned int)r);
+		xo_log_limited(settled(r) || r == (int)XO_SENSE_NO_MEDIUM ? XO_LOG_DEBUG
+									  : XO_LOG_NOTICE,
+			       "handing over: %s failed: %06x", text, (unsigned int)r);
 	}
 	return r;
 }
@@ -189,23 +247,27 @@ static void undo_write(struct handover *handover)
 	close_track_session(handover, 2, 0);
 }
 
-static void undo_lock(struct handover *handover)
+static bool undo_lock(struct handover *handover)
 {
 	static const uint8_t allow[6] = { XO_OP_PREVENT_ALLOW };
 
-	inner(handover, allow, sizeof(allow), XO_DIR_NONE, NULL, 0);
+	return settled(inner(handover, allow, sizeof(allow), XO_DIR_NONE, NULL, 0));
 }
 
-static void undo_agids(struct handover *handover)
+static bool undo_agids(struct handover *handover)
 {
+	bool done = true;
+
 	for (unsigned int agid = 0; agid < 4; agid++) {
 		/* Key format 3Fh: invalidate (MMC-6 6.29.3.1.11). */
 		const uint8_t cdb[12] = {
 			[0] = XO_OP_REPORT_KEY, [10] = (uint8_t)(agid << 6 | 0x3f)
 		};
 
-		inner(handover, cdb, sizeof(cdb), XO_DIR_NONE, NULL, 0);
+		if (!settled(inner(handover, cdb, sizeof(cdb), XO_DIR_NONE, NULL, 0)))
+			done = false;
 	}
+	return done;
 }
 
 static void undo_speed(struct handover *handover)
@@ -255,6 +317,16 @@ static void undo_pages(struct handover *handover)
 	handover->record->undo.pages = 0;
 }
 
+static void give_lock_back(struct handover *handover)
+{
+	undo_lock(handover);
+}
+
+static void give_agids_back(struct handover *handover)
+{
+	undo_agids(handover);
+}
+
 /* Doing one of these twice does no harm, so a successor may begin again. */
 static void handover_release(struct xo_unit *unit)
 {
@@ -262,18 +334,20 @@ static void handover_release(struct xo_unit *unit)
 		uint32_t flag;
 		void (*undo)(struct handover *handover);
 	} steps[] = {
-		{ XO_UNDO_WRITE, undo_write },	       { XO_UNDO_LOCK, undo_lock },
-		{ XO_UNDO_AGID, undo_agids },	       { XO_UNDO_SPEED, undo_speed },
+		{ XO_UNDO_WRITE, undo_write },	       { XO_UNDO_LOCK, give_lock_back },
+		{ XO_UNDO_AGID, give_agids_back },     { XO_UNDO_SPEED, undo_speed },
 		{ XO_UNDO_STREAMING, undo_streaming }, { XO_UNDO_PAGES, undo_pages },
 	};
 	struct handover *handover = (struct handover *)unit;
 
+	handover->patient = true;
 	for (size_t i = 0; i < XO_ARRAY_SIZE(steps); i++) {
 		if (!has_flag(handover, steps[i].flag))
 			continue;
 		steps[i].undo(handover);
 		clear_flag(handover, steps[i].flag);
 	}
+	handover->patient = false;
 	xo_unit_release_next(unit);
 }
 
@@ -281,11 +355,11 @@ void xo_handover_reset(struct xo_unit *unit)
 {
 	struct handover *handover = (struct handover *)unit;
 
-	if (has_flag(handover, XO_UNDO_LOCK))
-		undo_lock(handover);
-	if (has_flag(handover, XO_UNDO_AGID))
-		undo_agids(handover);
-	clear_flag(handover, XO_UNDO_LOCK | XO_UNDO_AGID);
+	/* What fails stays noted for the hand-over: a reset is not kept waiting. */
+	if (has_flag(handover, XO_UNDO_LOCK) && undo_lock(handover))
+		clear_flag(handover, XO_UNDO_LOCK);
+	if (has_flag(handover, XO_UNDO_AGID) && undo_agids(handover))
+		clear_flag(handover, XO_UNDO_AGID);
 }
 
 void xo_handover_forget(struct xo_drive_record *record)

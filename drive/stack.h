@@ -59,6 +59,8 @@ uint64_t xo_policy_refused(const struct xo_unit *unit);
  */
 int xo_attention_new(struct xo_unit **unit, struct xo_unit *next, struct xo_drive_record *record);
 void xo_attention_raise(struct xo_drive_record *record);
+/* The drive gave `kcq`, a unit attention that was the guest's, to a command of the host's: the guest gets it after all. */
+void xo_attention_pass_on(struct xo_drive_record *record, uint32_t kcq);
 
 /* An event that our poll consumed is the client's next answer. */
 int xo_events_new(struct xo_unit **unit, struct xo_unit *next, struct xo_drive_record *record);

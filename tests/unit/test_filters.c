@@ -460,6 +460,15 @@ static void test_events_kept(void **state)
 	run(get_event, sizeof(get_event), XO_DIR_IN, 8);
 	assert_int_equal(data[4], 0);
 	assert_int_equal(bottom.count, 4);
+	/* What was kept for a guest that has gone is not the next one's. */
+	memcpy(bottom.answer, new_media, 8);
+	assert_int_equal(xo_events_poll(top, &present), 2);
+	top->ops->release(top);
+	assert_int_equal(bottom.released, 1);
+	memcpy(bottom.answer, no_event, 8);
+	run(get_event, sizeof(get_event), XO_DIR_IN, 8);
+	assert_int_equal(data[4], 0);
+	assert_int_equal(bottom.count, 6);
 }
 
 static void test_events_unsupported(void **state)
@@ -508,6 +517,26 @@ static void test_attention(void **state)
 	assert_int_equal(bottom.count, 4);
 }
 
+/* The host's own command got what was the guest's: the guest gets it as well, once. */
+static void test_attention_passed_on(void **state)
+{
+	static const uint8_t tur[6] = { XO_OP_TEST_UNIT_READY };
+	static const uint32_t given[] = { XO_SENSE_MEDIUM_CHANGED, XO_SENSE_POWER_ON_OR_RESET };
+	struct xo_command command;
+
+	(void)state;
+	xo_attention_new(&top, top, &record);
+	for (unsigned int i = 0; i < XO_ARRAY_SIZE(given); i++) {
+		xo_attention_pass_on(&record, given[i]);
+		command = make(tur, sizeof(tur), XO_DIR_NONE, 0);
+		xo_unit_execute(top, &command);
+		assert_int_equal(xo_command_kcq(&command), given[i]);
+		assert_int_equal(bottom.count, i);
+		run(tur, sizeof(tur), XO_DIR_NONE, 0);
+		assert_int_equal(bottom.count, i + 1);
+	}
+}
+
 static bool bottom_saw(uint8_t opcode)
 {
 	for (unsigned int i = 0; i < bottom.count; i++)
@@ -547,6 +576,47 @@ static void test_handover_notes(void **state)
 	assert_int_equal(bottom.log[1].cdb[4], 0);
 	top->ops->release(top);
 	assert_int_equal(bottom.count, 2);
+}
+
+/* What keeps a step from being done for a while does not keep it from being done. */
+static void test_handover_waits(void **state)
+{
+	static const uint8_t prevent[6] = { XO_OP_PREVENT_ALLOW, 0, 0, 0, 1 };
+	static const uint32_t waits[] = { XO_SENSE_MEDIUM_CHANGED, XO_SENSE_POWER_ON_OR_RESET,
+					  XO_SENSE_OPERATION_IN_PROGRESS,
+					  XO_SENSE_LONG_WRITE_IN_PROGRESS };
+	static const uint32_t refusals[] = { XO_SENSE_NO_MEDIUM, XO_SENSE_INVALID_FIELD_IN_CDB };
+
+	(void)state;
+	xo_handover_new(&top, top, &record);
+	run(prevent, sizeof(prevent), XO_DIR_NONE, 0);
+	memcpy(bottom.kcq + 1, waits, sizeof(waits));
+	top->ops->release(top);
+	assert_int_equal(bottom.count, 6);
+	for (unsigned int i = 1; i < bottom.count; i++) {
+		assert_int_equal(bottom.log[i].cdb[0], XO_OP_PREVENT_ALLOW);
+		assert_int_equal(bottom.log[i].cdb[4], 0);
+	}
+	/* A refusal is final. */
+	for (unsigned int i = 0; i < XO_ARRAY_SIZE(refusals); i++) {
+		bottom.count = 0;
+		memset(bottom.kcq, 0, sizeof(bottom.kcq));
+		run(prevent, sizeof(prevent), XO_DIR_NONE, 0);
+		bottom.kcq[1] = refusals[i];
+		top->ops->release(top);
+		assert_int_equal(bottom.count, 2);
+	}
+	/* A reset is not kept waiting; the hand-over does what it could not. */
+	bottom.count = 0;
+	memset(bottom.kcq, 0, sizeof(bottom.kcq));
+	run(prevent, sizeof(prevent), XO_DIR_NONE, 0);
+	bottom.kcq[1] = XO_SENSE_OPERATION_IN_PROGRESS;
+	xo_handover_reset(top);
+	assert_int_equal(bottom.count, 2);
+	top->ops->release(top);
+	assert_int_equal(bottom.count, 3);
+	top->ops->release(top);
+	assert_int_equal(bottom.count, 3);
 }
 
 static void test_handover_pages(void **state)
@@ -613,7 +683,9 @@ int main(void)
 		TEST(test_events_kept),
 		TEST(test_attention),
 		TEST(test_events_unsupported),
+		TEST(test_attention_passed_on),
 		TEST(test_handover_notes),
+		TEST(test_handover_waits),
 		TEST(test_handover_pages),
 		TEST(test_trace),
 	};
