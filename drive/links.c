@@ -247,10 +247,16 @@ static bool runs(const struct xo_drive_link *link, unsigned int slot)
 	return xo_drive_active(link->drive) == &link->jobs[slot];
 }
 
+/* One that a predecessor began may have been carried out: only its own end says what became of it. */
+static bool may_drop(const struct xo_drive_link *link, unsigned int slot)
+{
+	return !runs(link, slot) && link->record->slot[slot].state != XO_SLOT_ISSUED;
+}
+
 void xo_links_abort(struct xo_drive_link *link, enum xo_transport transport)
 {
 	for (unsigned int slot = 0; slot < XO_LINK_SLOTS_MAX; slot++)
-		if (link->jobs[slot].queued && !runs(link, slot))
+		if (link->jobs[slot].queued && may_drop(link, slot))
 			drop_slot(link, slot, transport);
 }
 
@@ -262,7 +268,7 @@ static void handle_abort(struct xo_drive_link *link, unsigned int number)
 
 	if (link->jobs[target].queued &&
 	    link->record->slot[target].request.tag == request->target_tag) {
-		if (runs(link, target))
+		if (!may_drop(link, target))
 			return; /* finish_aborts() comes back to it */
 		drop_slot(link, target, XO_TRANSPORT_ABORTED);
 	}

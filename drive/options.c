@@ -128,8 +128,10 @@ static int allow(struct xo_policy *policy, const char *text)
 {
 	const char *bad;
 	size_t length;
-	int r = xo_permission_parse(text, &policy->permit, &bad, &length);
+	uint32_t permit = 0;
+	int r = xo_permission_parse(text, &permit, &bad, &length);
 
+	policy->permit |= permit;
 	if (r)
 		fprintf(stderr, "xenoptic-drive: --allow: there is no permission \"%.*s\"\n",
 			(int)length, bad);

@@ -16,7 +16,7 @@
 #include "mmc/cdb.h"
 
 #define XO_RECORD_KIND "drive"
-#define XO_RECORD_LAYOUT 2
+#define XO_RECORD_LAYOUT 3
 
 /* Names of the kill points (base/point.h). */
 enum xo_drive_point {
@@ -71,7 +71,7 @@ enum xo_lend {
 	XO_LEND_LENT, /* it may have the drive's descriptor until the launcher says "returned" */
 };
 
-#define XO_NAME_SIZE 64
+#define XO_NAME_SIZE 136 /* the schema's "name" has up to 128 bytes */
 #define XO_UUID_SIZE 40
 #define XO_PATH_SIZE 16
 

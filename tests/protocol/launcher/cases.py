@@ -870,6 +870,48 @@ def wish_is_for_the_guest_that_was_asked(daemon):
     second.destroy()
 
 
+def abort_does_not_hide_what_was_done():
+    """The drive process dies with a command done that is to be aborted: its client hears what became of it."""
+    config = "[drive virtual:slow]\ndelay = 1e=1000\n"
+    daemon = Daemon(config=config, environment={"XENOPTIC_KILL": "drive.result=3"}).ready()
+    guest = Guest(daemon, drive="virtual:slow")
+    front = guest.frontend
+    front.connect()
+    for _ in range(2):  # what a new guest has to be told
+        front.command()
+    command = front.send(PREVENT)
+    abort = front.send(abort=command)
+    answers = [front.receive() for _ in range(2)]
+    check(daemon.workers()[guest.disk]["starts"] == 2, "the drive's process did not die")
+    check(answers[0] == (command, 0, 0) and answers[1][0] == abort, answers)
+    check(front.command(OPEN)[0] == 2, "the door is not locked")
+    guest.destroy()
+    daemon.stop()
+
+
+def long_names_are_names(daemon):
+    """Of 128 bytes at most (xenstore-schemas)."""
+    for length in (63, 64, 128):
+        guest = Guest(daemon, name="g" * length)
+        guest.frontend.connect()
+        guest.frontend.alive()
+        guest.destroy()
+
+
+def every_permission_counts():
+    """xenoptic.conf(5): "allow" may be repeated."""
+    config = "[drive virtual:loose]\nallow = vendor\nallow = unknown, diagnostic\n"
+    daemon = Daemon(config=config).ready()
+    guest = Guest(daemon, drive="virtual:loose")
+    guest.frontend.connect()
+    for cdb in (b"\xc0" + b"\0" * 9, b"\x1d\xc0\0\0\0\0"):
+        guest.frontend.command(cdb)
+    counters = daemon.control("query-drives")["drives"][0]["process"]["counters"]
+    check(counters["refused"] == 0, counters)
+    guest.destroy()
+    daemon.stop()
+
+
 def opened_tray_is_told_by_the_successor():
     """The drive process dies when the tray is open and the launcher has not heard of it."""
     died = 0
@@ -951,6 +993,7 @@ SHARED = [
     discs_are_taken_and_given_in_order,
     disc_comes_out_when_the_guest_opens,
     wish_is_for_the_guest_that_was_asked,
+    long_names_are_names,
 ]
 OWN = [
     trespassers_die,
@@ -958,6 +1001,8 @@ OWN = [
     workers_survive_the_launcher,
     workers_die_with_the_launcher,
     keeper_is_replaced,
+    abort_does_not_hide_what_was_done,
+    every_permission_counts,
     opened_tray_is_told_by_the_successor,
     discs_are_described_whoever_dies,
     launcher_dies_at_every_point_of_a_connection,

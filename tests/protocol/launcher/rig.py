@@ -207,10 +207,11 @@ class Frontend:
         names = ["error"] + [f"vscsi-devs/{d}/error" for d in self.store.list(self.backend + "/vscsi-devs")]
         return {n: v for n in names if (v := self.store.read(f"{self.backend}/{n}"))}
 
-    def send(self, cdb=b"\0" * 6, target=(0, 0, 0)):
-        """Puts a command without data on the ring; returns its number."""
+    def send(self, cdb=b"\0" * 6, target=(0, 0, 0), abort=None):
+        """Puts a command without data on the ring, or the abort of one that was; returns its number."""
         self.number = (self.number + 1) & 0xFFFF
-        request = struct.pack("<HBB16sHHHHHBB", self.number, 1, len(cdb), cdb, 0, *target, 0, 3, 0)
+        what, length = (1, len(cdb)) if abort is None else (2, 0)
+        request = struct.pack("<HBB16sHHHHHBB", self.number, what, length, cdb, 0, *target, abort or 0, 3, 0)
         slot = self.page + self.RING + self.produced % self.SLOTS * self.ENTRY
         ctypes.memset(slot, 0, self.ENTRY)
         ctypes.memmove(slot, request, len(request))
