@@ -363,10 +363,11 @@ static void run(struct xo_reader *r, uint8_t how)
 		return;
 	/*
 	 * All of it, if nothing keeps the regions from holding it; or as much as they hold, where that is as many blocks
-	 * of another size that a medium may have (xo_block_size_plausible()).
+	 * of another size that a medium may have (xo_block_size_plausible()), and nothing of those that lie outside RAM.
 	 */
 	if (!residual && regions_total() >= length && out != to_memory && all_ram(length))
-		require(asked == length || asked == regions_total());
+		require(asked == length || asked == regions_total() ||
+			(!asked && regions_total() % count == 0 && !all_ram(regions_total())));
 	require(moved <= given && moved <= regions_total());
 	if (given && given <= regions_total() && all_ram(given))
 		require(moved == given);
