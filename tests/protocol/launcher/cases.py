@@ -948,16 +948,20 @@ def discs_are_described_whoever_dies():
                 with open(f"{disc}.json", encoding="utf-8") as f:
                     return len(json.load(f).get("tracks", [])) == 1
 
+            def all_is_written():
+                """It serves, and the drive has told it all: that comes before the guest's answer, and the next "list" behind it."""
+                return described() and daemon.serves() and front.command() and daemon.serves()
+
             check(not described(), "a blank disc has a track")
             daemon.kill()
             daemon.start({"XENOPTIC_KILL": f"launcher.{point}={number}"})
             check(front.command(RESERVE_TRACK) == (0, 0), "RESERVE TRACK")
-            Daemon.wait(lambda: daemon.process.poll() is not None or described())
-            over = daemon.process.poll() is None and daemon.cli("control", "list").returncode == 0
-            if over:
-                daemon.kill()
-            else:
-                daemon.process.wait(PATIENCE)
+            Daemon.wait(lambda: daemon.process.poll() is not None or all_is_written())
+            daemon.process.kill()  # unless it has died
+            status = daemon.process.wait(PATIENCE)
+            check(status < 0, f"launcher.{point}={number}: it ended with status {status}")
+            over = status == -signal.SIGKILL
+            if not over:
                 died.append(point)
             daemon.start()
             daemon.ready()

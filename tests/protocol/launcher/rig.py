@@ -305,6 +305,10 @@ class Daemon:
             time.sleep(0.02)
         raise Failure(f"{self.name} does not serve")
 
+    def serves(self):
+        """A launcher that was just started may live and not serve yet; it asks the drives before it answers this."""
+        return self.cli("control", "list").returncode == 0
+
     def control(self, command, **arguments):
         r = self.cli("control", command, json.dumps(arguments))
         check(r.returncode == 0, f"{command}: {r.stderr.strip()}")
