@@ -1,7 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bench FOLDER [--here] [ROUNDS]: the host's part of the measurements on real Xen: runs FOLDER/measure.sh in Dom0, with
-# dom0.sh before it, and prints FOLDER/table.py's tables of its lines "sample …" and "count …".
+# The host's part of the measurements on real Xen.
+
+# bench_script FOLDER TEXT…: prints FOLDER/measure.sh with these texts behind its header, which tests/xen/run reads. Dom0
+# gets no environment of ours, and one script: that is the way of the settings, and of dom0.sh.
+bench_script() {
+	sed -n '1,/^# time:/p' "$1/measure.sh"
+	printf '%s\n' "${@:2}"
+	sed '1,/^# time:/d' "$1/measure.sh"
+}
+
+# bench FOLDER [--here] [ROUNDS]: runs FOLDER/measure.sh in Dom0, with dom0.sh before it, and prints FOLDER/table.py's
+# tables of its lines "sample …" and "count …".
 bench() {
 	local folder=$1 top name log rounds=5 status=0 options=() settings=()
 	local short=SECONDS_EACH=0.25 # counted times are the same each time
@@ -27,13 +37,7 @@ bench() {
 	script=$(mktemp -d)
 	trap 'rm -rf "$script"' EXIT
 	cp "$common"/*.py "$script/"
-	# Dom0 gets no environment of ours, and one script: the setting goes in as its first lines.
-	{
-		sed -n '1,/^# time:/p' "$folder/measure.sh"
-		printf '%s\n' "ROUNDS=$rounds" "${settings[@]}"
-		cat "$common/dom0.sh"
-		sed '1,/^# time:/d' "$folder/measure.sh"
-	} >"$script/bench-$name.sh"
+	bench_script "$folder" "ROUNDS=$rounds" "${settings[@]}" "$(cat "$common/dom0.sh")" >"$script/bench-$name.sh"
 	"$top/tests/xen/run" "${options[@]}" "$script/bench-$name.sh" | tee "$log" |
 		{ grep --line-buffered -v -E '^(sample|count) ' || true; } || status=$?
 	PYTHONPATH=$common PYTHONDONTWRITEBYTECODE=1 python3 "$folder/table.py" <"$log" || status=$?
