@@ -533,6 +533,18 @@ xl_disc() {
 	xenoptic disc insert virtual:disc "$PWD/disc.iso"
 }
 
+# --- a driver domain --------------------------------------------------------------------------------------------------
+
+# driver_domain TYPE [LINE…]: "dd", a DomU with Dom0's packages and the build; only the testbed has the disks for it.
+driver_domain() {
+	[ -z "${XO_HERE-}" ] || skip "the driver domain is made from the testbed's own disks"
+	GUEST_MEMORY=512 GUEST_ROOT=/dev/vda GUEST_DISKS=$(disk_line xvdb /dev/vdb) guest_start dd "$@"
+	guest dd 'mkdir -p /test /lib/modules && tar -C /test -xf /dev/xvdb && modprobe -a xen-evtchn xen-gntdev'
+}
+
+# in_driver_domain COMMAND…: there, with these functions, in a shell that a failure ends.
+in_driver_domain() { guest dd "set -e; cd /root; export XO_ROOT=/test XO_LOGS=/root; . /test/lib.sh; $*"; }
+
 # --- the table of burns (tests/burn/matrix.sh) -----------------------------------------------------------------------
 
 # burn_begin KILOBYTES: the table's functions, for burn_guest with the virtual drive burn_drive; the material.

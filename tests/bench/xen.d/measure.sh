@@ -25,7 +25,7 @@ COMMANDS=("tur 0" "read 2" "read 32" "read 64" "read 128" "write 32" "write 64")
 # there COMMAND… : in the domain of the drives, with lib.sh's functions and these.
 there() {
 	if [ -n "${DRIVER_DOMAIN-}" ]; then
-		guest dd "cd /root; export XO_ROOT=/test XO_LOGS=/root; . /test/lib.sh; $(declare -f make_drives scsiback_target); set -e; $*"
+		in_driver_domain "$(declare -f make_drives scsiback_target); $*"
 	else
 		eval "$*"
 	fi
@@ -78,21 +78,12 @@ scsiback() {
 	xenstore-write "$back/state" 1
 }
 
-# The driver domain: a DomU with Dom0's packages and the build; only the testbed has the disks for it.
-driver_domain() {
-	[ -z "${XO_HERE-}" ] || skip "the driver domain is made from the testbed's own disks"
-	GUEST_MEMORY=512 GUEST_ROOT=/dev/vda GUEST_DISKS=', "format=raw,vdev=xvdb,access=ro,target=/dev/vdb"' \
-		guest_start dd pvh 'cpus = "1"'
-	# shellcheck disable=SC2016 # the guest's variables
-	guest dd 'set -e
-		mkdir -p /test /lib/modules; tar -C /test -xf /dev/xvdb
-		modprobe -a xen-evtchn xen-gntdev xen-gntalloc
-		export XO_ROOT=/test XO_LOGS=/root XO_DRIVER_DOMAIN=1
-		cd /root
-		. /test/lib.sh
-		xenoptic_install'
+# The driver domain, with the build's daemon.
+start_driver_domain() {
+	driver_domain pvh 'cpus = "1"'
+	in_driver_domain 'modprobe xen-gntalloc; xenoptic_install'
 	guest_bg dd 'xenopticd --no-toolstack --log 7 >/root/xenopticd.log 2>&1'
-	guest dd '. /test/lib.sh; wait_until 20 xenoptic list'
+	in_driver_domain 'wait_until 20 xenoptic list'
 	xl vcpu-pin 0 all 0
 }
 
@@ -120,7 +111,7 @@ ways() {
 	local way backend=''
 	BACKEND=0
 	if [ -n "${DRIVER_DOMAIN-}" ]; then
-		driver_domain
+		start_driver_domain
 		BACKEND=$(xl domid dd) backend=backend=dd
 		bench_guest g1 'cpus = "2"'
 	else

@@ -3,20 +3,12 @@
 # shows: the drive in a driver domain: the guest burns there, Dom0's daemon has the toolstack's role only
 # time: 500
 
-# A DomU with Dom0's packages, the burner of tgt and the build; only the testbed has the disks for it.
-[ -z "${XO_HERE-}" ] || skip "the driver domain is made from the testbed's own disks"
-GUEST_MEMORY=512 GUEST_ROOT=/dev/vda GUEST_DISKS=', "format=raw,vdev=xvdb,access=ro,target=/dev/vdb"' guest_start dd pv
-# shellcheck disable=SC2016 # the guest's variables
-guest dd 'set -e
-mkdir -p /test /lib/modules; tar -C /test -xf /dev/xvdb
-modprobe -a xen-evtchn xen-gntdev
-ip link set lo up
+driver_domain pv
+# shellcheck disable=SC2016 # the domain's variables
+in_driver_domain 'ip link set lo up
 tgtd; mkdir -p /run/lock /etc/iscsi; modprobe iscsi_tcp
 [ -e /etc/iscsi/initiatorname.iscsi ] && grep -q ^Init /etc/iscsi/initiatorname.iscsi || echo InitiatorName=iqn.2000-01.test:dd >/etc/iscsi/initiatorname.iscsi
 iscsid
-cd /root
-export XO_ROOT=/test XO_LOGS=/root XO_DRIVER_DOMAIN=1
-. /test/lib.sh
 tgt_drive 1
 xenoptic_install
 echo "$DRIVE $DRIVE_DISC" >/root/drive
