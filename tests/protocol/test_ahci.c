@@ -122,6 +122,72 @@ static void residuals_show_in_the_byte_count(void **state)
 	clear_causes(b);
 }
 
+/*
+ * A drive that leaves some of a WRITE's blocks and says GOOD: what comes after them is not sent, since it would be written
+ * in another place than the guest has named, and the guest is told, wherever in the WRITE it was.
+ */
+static void a_write_with_a_residual_ends_in_an_error(void **state)
+{
+	static const struct {
+		uint16_t blocks;
+		unsigned int part; /* that the drive does not take all of */
+		uint32_t residual;
+	} rows[] = {
+		{ 200, 0, 2048 }, { 200, 0, 1 },	{ 200, 0, 64 * 2048 }, { 200, 1, 2048 },
+		{ 200, 3, 2048 }, { 200, 3, 8 * 2048 }, { 2, 0, 2048 },	       { 2, 0, 4096 },
+	};
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (uint32_t i = 0; i < 200 * 2048; i++)
+		*rig_ram(&b->rig, BUFFER + i, 1) = (uint8_t)(i * 29 + i / 2048);
+	for (size_t row = 0; row < XO_ARRAY_SIZE(rows); row++) {
+		uint32_t part_bytes = XO_MIN(rows[row].blocks * 2048u, (uint32_t)FAKE_BUFFER);
+		uint32_t taken = 0;
+		unsigned int parts = 0;
+		int handle;
+
+		b->fake.written_bytes = 0;
+		read10(cdb, 1000, rows[row].blocks);
+		cdb[0] = 0x2a;
+		region(b, 0, 0, BUFFER, rows[row].blocks * 2048u);
+		prepare(b, 0, 0xa0, 1, cdb, 1, 0x40);
+		set(b, CI, 1);
+		while ((handle = fake_pending(&b->fake)) >= 0) {
+			uint32_t residual = parts == rows[row].part ? rows[row].residual : 0;
+
+			assert_int_equal(xo_get_be32(b->fake.cdb[handle] + 2),
+					 1000 + parts * (part_bytes / 2048));
+			taken += b->fake.length[handle] - residual;
+			parts++;
+			fake_answer(&b->fake, rig_packet(&b->rig), 0, residual);
+		}
+		assert_int_equal(parts, rows[row].part + 1);
+		assert_int_equal(get(b, PIS), (uint32_t)TFES | DHRS);
+		assert_int_equal(get(b, TFD), 0xb051); /* ABORTED COMMAND */
+		assert_int_equal(b->fake.written_bytes, taken);
+		assert_memory_equal(b->fake.written, rig_ram(&b->rig, BUFFER, taken), taken);
+		set(b, CMD, FRE | 6);
+		clear_causes(b);
+		set(b, CMD, FRE | ST | 6);
+	}
+}
+
+/* The drive says that it did what the list asks, and is believed. */
+static void a_parameter_list_with_a_residual_ends_good(void **state)
+{
+	static const uint8_t mode_select[12] = { 0x55, 0x10, 0, 0, 0, 0, 0, 0, 60 };
+	struct board *b = *state;
+
+	region(b, 0, 0, BUFFER, 60);
+	prepare(b, 0, 0xa0, 1, mode_select, 1, 0x40);
+	set(b, CI, 1);
+	fake_answer(&b->fake, rig_packet(&b->rig), 0, 20);
+	assert_int_equal(get(b, CI), 0);
+	assert_int_equal(get(b, TFD), 0x50);
+	clear_causes(b);
+}
+
 static void all_slots_are_served_in_turn(void **state)
 {
 	struct board *b = *state;
@@ -548,6 +614,8 @@ int main(void)
 		TEST(writes_and_parameter_lists_reach_the_drive),
 		TEST(sense_comes_by_request_sense),
 		TEST(residuals_show_in_the_byte_count),
+		TEST(a_write_with_a_residual_ends_in_an_error),
+		TEST(a_parameter_list_with_a_residual_ends_good),
 		TEST(all_slots_are_served_in_turn),
 		TEST(malformed_lists_stop_the_port),
 		TEST(cve_2014_9718_tables_shorter_than_the_transfer),

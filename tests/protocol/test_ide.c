@@ -196,6 +196,41 @@ static void dma_out_reaches_the_drive(void **state)
 		assert_int_equal(b->fake.written[i], (uint8_t)(i * 13));
 }
 
+/* By DMA and by PIO: a drive that leaves blocks of a WRITE and says GOOD gets no more of it, and the guest is told. */
+static void a_write_with_a_residual_ends_in_an_error(void **state)
+{
+	static const uint32_t residuals[] = { 1, 2048, 64 * 2048 };
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (uint32_t i = 0; i < 100 * 2048; i++)
+		*rig_ram(&b->rig, BUFFER + i, 1) = (uint8_t)(i * 13 + i / 2048);
+	for (unsigned int i = 0; i < 2 * XO_ARRAY_SIZE(residuals); i++) {
+		uint32_t residual = residuals[i / 2];
+		uint32_t taken = 64 * 2048 - residual;
+		bool dma = i % 2;
+
+		b->fake.written_bytes = 0;
+		read10(cdb, 5, 100);
+		cdb[0] = 0x2a;
+		for (unsigned int at = 0; at < 100; at += 25)
+			region(b, at / 25, BUFFER + at * 2048,
+			       (at == 75 ? 0x80000000u : 0) | 25 * 2048);
+		packet(b, cdb, dma ? 0 : 2048);
+		if (dma)
+			start_dma(b, BM_WRITE);
+		for (uint32_t at = 0; !dma && at < 64 * 2048; at += 2)
+			rig_out(&b->rig, DATA, 2, (uint32_t)rig_read(&b->rig, BUFFER + at, 2));
+		fake_answer(&b->fake, rig_packet(&b->rig), 0, residual);
+		assert_int_equal(fake_pending(&b->fake), -1);
+		assert_int_equal(in(b, ERR), 0xb0); /* ABORTED COMMAND */
+		assert_int_equal(in(b, STATUS) & 0x89, 0x01);
+		assert_int_equal(b->fake.written_bytes, taken);
+		assert_memory_equal(b->fake.written, rig_ram(&b->rig, BUFFER, taken), taken);
+	}
+	assert_alive(b);
+}
+
 static void a_dma_command_without_data_needs_no_bus_master(void **state)
 {
 	static const uint8_t test_unit_ready[12] = { 0 };
@@ -661,6 +696,7 @@ int main(void)
 		TEST(dma_moves_along_the_regions),
 		TEST(dma_longer_regions_stay_active),
 		TEST(dma_out_reaches_the_drive),
+		TEST(a_write_with_a_residual_ends_in_an_error),
 		TEST(a_dma_command_without_data_needs_no_bus_master),
 		TEST(malformed_tables_fail_and_nothing_is_lost),
 		TEST(cve_2014_9718_tables_shorter_than_the_transfer),
