@@ -83,6 +83,13 @@ uint8_t xo_packet_sense_key(const struct xo_packet *packet)
 	return sense.key;
 }
 
+/* The drive did what it was asked, maybe with trouble that it tells of (RECOVERED ERROR). */
+static bool went_well(const struct xo_packet *packet)
+{
+	return packet->state->status == XO_STATUS_GOOD ||
+	       xo_packet_sense_key(packet) == XO_KEY_RECOVERED_ERROR;
+}
+
 static const struct xo_guest_buffer *guest_buffer(const struct xo_packet_state *s)
 {
 	return s->guest_named ? &s->guest : NULL;
@@ -224,7 +231,7 @@ void xo_packet_moved(struct xo_packet *packet)
 	if (s->phase != XO_PACKET_DATA_IN)
 		return;
 	s->part_start += s->part_length;
-	if (s->last || s->status != XO_STATUS_GOOD)
+	if (s->last || !went_well(packet))
 		finish(packet);
 	else
 		part_begin(packet);
@@ -266,6 +273,9 @@ static void note_blocks(struct xo_packet *packet)
 
 static void take_status(struct xo_packet_state *s, const struct xo_packet_result *result)
 {
+	/* What an earlier part was recovered from stays to be told. */
+	if (result->transport == XO_TRANSPORT_OK && result->status == XO_STATUS_GOOD)
+		return;
 	s->status = result->status;
 	s->sense_length = 0;
 	if (result->transport != XO_TRANSPORT_OK) {
@@ -303,7 +313,7 @@ void xo_packet_complete(struct xo_packet *packet, int handle, const struct xo_pa
 	got = s->part_length - XO_MIN(result->residual, s->part_length);
 	if (result->transport != XO_TRANSPORT_OK)
 		got = 0;
-	if (s->status == XO_STATUS_GOOD && blocks_left(s, got))
+	if (went_well(packet) && blocks_left(s, got))
 		set_check(s, SENSE_DATA_PHASE_ERROR);
 	if (s->status == XO_STATUS_GOOD)
 		note_blocks(packet);
@@ -315,7 +325,7 @@ void xo_packet_complete(struct xo_packet *packet, int handle, const struct xo_pa
 		return;
 	}
 	s->part_start += got;
-	if (s->last || s->status != XO_STATUS_GOOD || !got)
+	if (s->last || !went_well(packet) || !got)
 		finish(packet);
 	else
 		part_begin(packet);

@@ -173,6 +173,39 @@ static void a_write_with_a_residual_ends_in_an_error(void **state)
 	}
 }
 
+/* RECOVERED ERROR is success to drivers: a split command goes on, and tells of it at its end (drive/split.c does so). */
+static void a_recovered_part_is_not_the_last(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (unsigned int part = 0; part < 4; part++) {
+		bool write = part % 2;
+
+		b->fake.commands = 0;
+		b->fake.written_bytes = 0;
+		memset(rig_ram(&b->rig, BUFFER, 200 * 2048), 0xee, 200 * 2048);
+		read10(cdb, 1000, 200);
+		cdb[0] = write ? 0x2a : 0x28;
+		region(b, 0, 0, BUFFER, 200 * 2048);
+		prepare(b, 0, 0xa0, 1, cdb, 1, write ? 0x40 : 0);
+		set(b, CI, 1);
+		for (unsigned int n = 0; fake_pending(&b->fake) >= 0; n++)
+			fake_answer(&b->fake, rig_packet(&b->rig),
+				    n == part ? XO_SENSE_RECOVERED_WITH_RETRIES : 0, 0);
+		assert_int_equal(b->fake.commands, 4);
+		assert_int_equal(get(b, TFD), 0x1051); /* RECOVERED ERROR */
+		assert_int_equal(rig_read(&b->rig, LIST + 4, 4), 200 * 2048);
+		if (write)
+			assert_int_equal(b->fake.written_bytes, 200 * 2048);
+		else
+			assert_pattern(b, BUFFER, 1000, 200 * 2048);
+		set(b, CMD, FRE | 6);
+		clear_causes(b);
+		set(b, CMD, FRE | ST | 6);
+	}
+}
+
 /* The drive says that it did what the list asks, and is believed. */
 static void a_parameter_list_with_a_residual_ends_good(void **state)
 {
@@ -615,6 +648,7 @@ int main(void)
 		TEST(sense_comes_by_request_sense),
 		TEST(residuals_show_in_the_byte_count),
 		TEST(a_write_with_a_residual_ends_in_an_error),
+		TEST(a_recovered_part_is_not_the_last),
 		TEST(a_parameter_list_with_a_residual_ends_good),
 		TEST(all_slots_are_served_in_turn),
 		TEST(malformed_lists_stop_the_port),
