@@ -67,35 +67,39 @@ static uint64_t bar_target(const struct xo_pci *pci, unsigned int index)
 	return address;
 }
 
-/* Makes the bus's mapping of one register what the configuration space says. */
-static int bar_update(struct xo_pci *pci, unsigned int index)
+static int bar_map(struct xo_pci *pci, unsigned int index, uint64_t target)
 {
-	struct xo_region *region = pci->bars[index].region;
-	uint64_t target;
-	int r;
+	int r = xo_bus_map(pci->bus, pci->bars[index].region, target);
 
-	if (!region)
-		return 0;
-	target = bar_target(pci, index);
-	if (region->mapped && region->base == target)
-		return 0;
-	xo_bus_unmap(pci->bus, region);
-	if (!target)
-		return 0;
-	r = xo_bus_map(pci->bus, region, target);
 	if (r)
 		xo_log_limited(XO_LOG_WARNING, "PCI: BAR %u at %#llx cannot be mapped: %s", index,
 			       (unsigned long long)target, strerror(-r));
 	return r;
 }
 
+/*
+ * Makes the bus's mappings what the configuration space says. All that leave go first: one that could not be mapped, since
+ * another was in its place, is mapped when that goes.
+ */
 static int bars_update(struct xo_pci *pci)
 {
+	uint64_t targets[XO_PCI_BARS] = { 0 };
 	int result = 0;
 
 	for (unsigned int i = 0; i < XO_PCI_BARS; i++) {
-		int r = bar_update(pci, i);
+		struct xo_region *region = pci->bars[i].region;
 
+		if (!region)
+			continue;
+		targets[i] = bar_target(pci, i);
+		if (region->mapped && region->base != targets[i])
+			xo_bus_unmap(pci->bus, region);
+	}
+	for (unsigned int i = 0; i < XO_PCI_BARS; i++) {
+		int r = 0;
+
+		if (targets[i] && !pci->bars[i].region->mapped)
+			r = bar_map(pci, i, targets[i]);
 		result = result ? result : r;
 	}
 	return result;
@@ -195,7 +199,7 @@ static void bar_written(void *priv, const struct xo_reg *reg, const struct xo_re
 	*half |= write->mask;
 	if (*half == UINT32_MAX)
 		*half = 0;
-	bar_update(pci, index);
+	bars_update(pci);
 }
 
 static struct xo_reg *table_add(struct xo_pci *pci, size_t *count, const struct xo_reg *reg)

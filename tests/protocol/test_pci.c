@@ -88,6 +88,31 @@ static void ports_are_sized_and_bounded(void **state)
 	board_free(b);
 }
 
+/* Addresses are written one after another: what overlaps meanwhile is mapped as soon as it no longer does. */
+static void an_overlap_that_ends_leaves_all_mapped(void **state)
+{
+	struct board *b = board_new(RIG_IDE);
+
+	(void)state;
+	for (unsigned int bar = 0; bar < 5; bar++)
+		rig_config_write(&b->rig, 0x10 + 4 * bar, 4, 0xc000 + 0x10 * bar);
+	rig_config_write(&b->rig, 4, 2, 5);
+	assert_int_equal(rig_in(&b->rig, 0xc004, 2), 0xeb14);
+	/* Up by one place each: into that of the next, which then leaves it. */
+	for (unsigned int bar = 0; bar < 5; bar++)
+		rig_config_write(&b->rig, 0x10 + 4 * bar, 4, 0xc010 + 0x10 * bar);
+	assert_int_equal(rig_in(&b->rig, 0xc014, 2), 0xeb14);
+	assert_int_equal(rig_in(&b->rig, 0xc052, 1), 0x60);
+	assert_int_equal(rig_in(&b->rig, 0xc004, 2), 0xffff);
+	/* And down again from the last one. */
+	for (unsigned int bar = 5; bar-- > 0;)
+		rig_config_write(&b->rig, 0x10 + 4 * bar, 4, 0xc000 + 0x10 * bar);
+	assert_int_equal(rig_in(&b->rig, 0xc004, 2), 0xeb14);
+	assert_int_equal(rig_in(&b->rig, 0xc042, 1), 0x60);
+	assert_int_equal(rig_in(&b->rig, 0xc014, 2), 0xffff);
+	board_free(b);
+}
+
 static void d3_decodes_nothing_and_keeps_its_state(void **state)
 {
 	struct board *b = board_new(RIG_AHCI);
@@ -141,6 +166,7 @@ int main(void)
 		cmocka_unit_test(sizing_maps_nothing),
 		cmocka_unit_test(half_written_addresses_are_not_mapped),
 		cmocka_unit_test(ports_are_sized_and_bounded),
+		cmocka_unit_test(an_overlap_that_ends_leaves_all_mapped),
 		cmocka_unit_test(d3_decodes_nothing_and_keeps_its_state),
 		cmocka_unit_test(hvmloader_finds_and_places_it),
 	};
