@@ -93,11 +93,18 @@ static void port_reset(struct xo_ahci *ahci)
 	phy_up(ahci);
 }
 
-/* GHC.HR (§10.4.3): what firmware initialised (PI, CAP) is read-only here. */
+/*
+ * GHC.HR (§10.4.3): what firmware initialised (PI, CAP) is read-only here, and of the port's registers those that say
+ * where its list and its FISes are keep what they have.
+ */
 static void hba_reset(struct xo_ahci *ahci)
 {
+	uint8_t addresses[PX_IS - PX_CLB];
+
+	memcpy(addresses, ahci->state->port + PX_CLB, sizeof(addresses));
 	xo_regs_reset(&ahci->generic);
 	port_reset(ahci);
+	memcpy(ahci->state->port + PX_CLB, addresses, sizeof(addresses));
 	interrupt_update(ahci);
 }
 
@@ -401,6 +408,7 @@ void xo_ahci_reset(struct xo_ahci *ahci)
 {
 	xo_pci_reset(&ahci->pci);
 	xo_ata_reset(&ahci->state->ata, true);
+	xo_regs_reset(&ahci->port);
 	hba_reset(ahci);
 }
 

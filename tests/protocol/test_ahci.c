@@ -504,7 +504,8 @@ static void every_reset_in_every_state(void **state)
 			case 3:
 				set(b, GHC, 0x80000001);
 				assert_int_equal(get(b, GHC), 0x80000000);
-				assert_int_equal(get(b, CLB), 0);
+				assert_int_equal(get(b, CLB), LIST);
+				assert_int_equal(get(b, CMD) & ST, 0);
 				break;
 			case 4:
 				xo_ahci_reset(&b->rig.ahci);

@@ -432,6 +432,43 @@ static void a_reset_shows_until_it_is_cleared(void **state)
 }
 
 /* PxCMD (3.3.7): CR and FR follow ST and FRE, CLO is heard only while ST is clear. */
+/* GHC.HR resets all of the port but where its list and FISes are (AHCI 1.3.1 10.4.3); power-on resets that as well. */
+static void a_reset_of_the_hba_keeps_the_addresses(void **state)
+{
+	static const uint64_t list = 0x12345678fffffc00, fises = 0x9abcdef0ffffff00;
+	struct board *b = *state;
+
+	set(b, CMD, FRE | 6);
+	rig_write(&b->rig, ABAR + CLB, 8, list);
+	rig_write(&b->rig, ABAR + FB, 8, fises);
+	set(b, GHC, 0x80000001);
+	assert_int_equal(get(b, GHC), 0x80000000);
+	assert_true(rig_read(&b->rig, ABAR + CLB, 8) == list);
+	assert_true(rig_read(&b->rig, ABAR + FB, 8) == fises);
+	assert_int_equal(get(b, PIE), 0);
+	assert_int_equal(get(b, CMD) & (FRE | ST | FR | CR), 0);
+	/* A driver that relies on it. */
+	rig_write(&b->rig, ABAR + CLB, 8, LIST);
+	rig_write(&b->rig, ABAR + FB, 8, FISES);
+	memset(rig_ram(&b->rig, FISES, 256), 0, 256);
+	set(b, GHC, 0x80000001);
+	set(b, CMD, FRE | 6);
+	assert_int_equal(byte(b, D2H), 0x34);
+	assert_signature(b);
+	set(b, PIS, 0xffffffff);
+	set(b, SERR, 0xffffffff);
+	set(b, PIE, 0xffffffff);
+	set(b, GHC, 0x80000002);
+	set(b, CMD, FRE | ST | 6);
+	ata(b, SET_FEATURES, 3, 0x45);
+	assert_done(b);
+	xo_ahci_reset(&b->rig.ahci);
+	rig_config_write(&b->rig, 0x24, 4, ABAR);
+	rig_config_write(&b->rig, 4, 2, 6);
+	assert_true(rig_read(&b->rig, ABAR + CLB, 8) == 0);
+	assert_true(rig_read(&b->rig, ABAR + FB, 8) == 0);
+}
+
 static void list_and_reception_say_whether_they_run(void **state)
 {
 	struct board *b = *state;
@@ -531,6 +568,7 @@ int main(void)
 		TEST(parameter_lists_reach_the_drive),
 		TEST(a_wrong_direction_is_refused),
 		TEST(a_reset_shows_until_it_is_cleared),
+		TEST(a_reset_of_the_hba_keeps_the_addresses),
 		TEST(list_and_reception_say_whether_they_run),
 		TEST(a_list_without_reception_writes_no_fis),
 		TEST(identity_words),
