@@ -138,7 +138,7 @@ static void msi_send(struct xo_pci *pci)
 
 void xo_pci_interrupt_again(struct xo_pci *pci)
 {
-	if (pci->state->interrupt && msi_enabled(pci) && in_d0(pci) && xo_pci_is_master(pci))
+	if (pci->state->interrupt && msi_enabled(pci) && xo_pci_is_master(pci))
 		msi_send(pci);
 }
 
@@ -153,7 +153,7 @@ void xo_pci_interrupt(struct xo_pci *pci, bool request)
 
 bool xo_pci_is_master(const struct xo_pci *pci)
 {
-	return xo_regs_get(&pci->regs, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
+	return (xo_regs_get(&pci->regs, PCI_COMMAND, 2) & PCI_COMMAND_MASTER) && in_d0(pci);
 }
 
 static void command_written(void *priv, const struct xo_reg *reg, const struct xo_reg_write *write)
@@ -177,6 +177,9 @@ static void pm_written(void *priv, const struct xo_reg *reg, const struct xo_reg
 			    (write->now & ~(uint32_t)PM_STATE) | (write->old & PM_STATE));
 	bars_update(pci);
 	intx_update(pci);
+	/* What was requested meanwhile was kept, and no message told of it. */
+	if ((write->old & PM_STATE) && in_d0(pci))
+		xo_pci_interrupt_again(pci);
 }
 
 static void msi_written(void *priv, const struct xo_reg *reg, const struct xo_reg_write *write)

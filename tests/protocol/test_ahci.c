@@ -551,6 +551,48 @@ static void messages_replace_the_line(void **state)
 	assert_false(b->rig.intx);
 }
 
+/*
+ * In D3hot the function neither touches memory nor interrupts (PCI PM 1.2, 5.4.1), by line or by message, though a command
+ * was with the drive; back in D0 it has kept its state (No_Soft_Reset), tells of what happened, and recovers.
+ */
+static void d3_moves_nothing_and_interrupts_nobody(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	for (unsigned int msi = 0; msi < 2; msi++) {
+		unsigned int messages = b->rig.msi_count;
+
+		rig_config_write(&b->rig, 0x84, 4, 0xfee00000);
+		rig_config_write(&b->rig, 0x82, 2, msi);
+		read10(cdb, 7, 2);
+		region(b, 0, 0, BUFFER, 4096);
+		prepare(b, 0, 0xa0, 1, cdb, 1, 0);
+		memset(rig_ram(&b->rig, BUFFER, 4096), 0xee, 4096);
+		memset(rig_ram(&b->rig, FISES, 256), 0xee, 256);
+		set(b, CI, 1);
+		rig_config_write(&b->rig, 0x74, 2, 3);
+		run(b);
+		for (uint32_t i = 0; i < 4096; i++)
+			assert_int_equal(*rig_ram(&b->rig, BUFFER + i, 1), 0xee);
+		assert_int_equal(rig_read(&b->rig, LIST + 4, 4), 0xdeadbeef);
+		assert_int_equal(*rig_ram(&b->rig, FISES + 0x40, 1), 0xee);
+		assert_false(b->rig.intx);
+		assert_int_equal(b->rig.msi_count, messages);
+		assert_int_equal(get(b, CI), 0xffffffff);
+		rig_config_write(&b->rig, 0x74, 2, 0);
+		assert_int_equal(b->rig.intx, !msi);
+		assert_int_equal(b->rig.msi_count, messages + msi);
+		/* Its FIS could not be written: a host bus fatal error (AHCI 1.3.1 6.1.2). */
+		assert_int_equal(get(b, PIS) & (uint32_t)HBFS, (uint32_t)HBFS);
+		set(b, CMD, FRE | 6);
+		set(b, PIS, 0xffffffff);
+		set(b, IS, 1);
+		set(b, CMD, FRE | ST | 6);
+		assert_alive(b);
+	}
+}
+
 static void media_events_notify_who_asked(void **state)
 {
 	struct board *b = *state;
@@ -659,6 +701,7 @@ int main(void)
 		TEST(cve_2016_1568_late_answers_touch_no_later_command),
 		TEST(every_reset_in_every_state),
 		TEST(messages_replace_the_line),
+		TEST(d3_moves_nothing_and_interrupts_nobody),
 		TEST(media_events_notify_who_asked),
 		TEST(a_successor_goes_on),
 		TEST(accesses_of_every_width),

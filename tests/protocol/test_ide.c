@@ -231,6 +231,31 @@ static void a_write_with_a_residual_ends_in_an_error(void **state)
 	assert_alive(b);
 }
 
+/* In D3hot the bus master moves nothing, whichever way, and no interrupt comes (PCI PM 1.2, 5.4.1). */
+static void d3_moves_nothing_and_interrupts_nobody(void **state)
+{
+	struct board *b = *state;
+	uint8_t cdb[12];
+
+	read10(cdb, 7, 2);
+	region(b, 0, BUFFER, 0x80000000u | 4096);
+	memset(rig_ram(&b->rig, BUFFER, 4096), 0xee, 4096);
+	packet(b, cdb, 0);
+	start_dma(b, BM_READ);
+	rig_config_write(&b->rig, 0x74, 2, 3);
+	fake_run(&b->fake, rig_packet(&b->rig));
+	for (uint32_t i = 0; i < 4096; i++)
+		assert_int_equal(*rig_ram(&b->rig, BUFFER + i, 1), 0xee);
+	assert_false(b->rig.intx);
+	assert_int_equal(in(b, STATUS), 0xff); /* nothing is decoded */
+	rig_config_write(&b->rig, 0x74, 2, 0);
+	assert_true(b->rig.intx);
+	assert_int_equal(in(b, BM + 2) & 3, 2); /* Error, not Active */
+	assert_int_equal(in(b, STATUS) & 0x89, 0x01);
+	out(b, BM, 0);
+	assert_alive(b);
+}
+
 static void a_dma_command_without_data_needs_no_bus_master(void **state)
 {
 	static const uint8_t test_unit_ready[12] = { 0 };
@@ -697,6 +722,7 @@ int main(void)
 		TEST(dma_longer_regions_stay_active),
 		TEST(dma_out_reaches_the_drive),
 		TEST(a_write_with_a_residual_ends_in_an_error),
+		TEST(d3_moves_nothing_and_interrupts_nobody),
 		TEST(a_dma_command_without_data_needs_no_bus_master),
 		TEST(malformed_tables_fail_and_nothing_is_lost),
 		TEST(cve_2014_9718_tables_shorter_than_the_transfer),

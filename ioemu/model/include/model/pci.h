@@ -74,6 +74,7 @@ void xo_pci_config_write(struct xo_pci *pci, uint32_t offset, unsigned int width
 void xo_pci_interrupt(struct xo_pci *pci, bool request);
 /* One more message while the request stays (AHCI: a new cause after one that is not cleared). */
 void xo_pci_interrupt_again(struct xo_pci *pci);
+/* Whether it may access memory: enabled by the guest, and in D0 (PCI PM 1.2, 5.4.1: not in D3hot). */
 bool xo_pci_is_master(const struct xo_pci *pci);
 
 #endif
