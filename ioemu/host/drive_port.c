@@ -214,6 +214,25 @@ bool xo_drive_port_busy(const struct xo_host *host)
 	return false;
 }
 
+/*
+ * The predecessor's drive went, and this link leads to one that has come. Its arena is empty: what was under way would
+ * write zeros, or give them to a guest that is in the middle of a block, and the drive does not know the tags. So it ends
+ * as without a drive, and what the guest was no longer waiting for is forgotten.
+ */
+void xo_drive_port_begin(struct xo_host *host)
+{
+	struct xo_ioemu_ledger *record = host->record;
+
+	if (record->arena && record->arena != host->arena) {
+		memset(host->state.handles, 0, sizeof(host->state.handles));
+		host->unsent = 0;
+		xo_packet_lose(xo_machine_packet(host));
+		xo_machine_commit(host);
+	}
+	/* Only now: until nothing is left of it, a successor has to look as well. */
+	xo_ledger_commit64(&record->arena, host->arena);
+}
+
 void xo_drive_port_resend(struct xo_host *host)
 {
 	for (int i = 0; i < (int)XO_IOEMU_LINK_SLOTS; i++)

@@ -126,6 +126,8 @@ struct xo_ioemu_ledger {
 	uint64_t sequences[XO_IOEMU_VCPUS_MAX];
 	uint64_t accesses; /* counted for "query" */
 	struct xo_ioemu_state snapshots[2];
+	uint64_t
+		arena; /* where the data of the handles lie (xo_host.arena); 0: an older worker did not say */
 };
 
 _Static_assert(sizeof(struct xo_ioemu_ledger) <= XO_IOEMU_LEDGER_REGION, "the launcher makes the "
@@ -218,6 +220,7 @@ struct xo_host {
 	unsigned int vcpus;
 	evtchn_port_t ports[XO_IOEMU_VCPUS_MAX];
 	struct xo_link link;
+	uint64_t arena; /* which file the link's arena is: every link has one of its own */
 	bool link_lost;
 	uint64_t unsent; /* handles whose request waits for the commit or for the link */
 	struct xo_watch link_watch;
@@ -300,6 +303,8 @@ void xo_drive_port_flush(struct xo_host *host);
 void xo_drive_port_notify(struct xo_host *host);
 /* Whether a command is with the drive. */
 bool xo_drive_port_busy(const struct xo_host *host);
+/* Once the state is there: nothing of it is left that belongs to another link than this one. */
+void xo_drive_port_begin(struct xo_host *host);
 /* Everything that may be with the drive is sent again. */
 void xo_drive_port_resend(struct xo_host *host);
 /* INQUIRY before the guest runs: what the drive calls itself. */

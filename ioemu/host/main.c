@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -56,7 +57,11 @@ static int open_ledger(struct xo_host *host)
 static int open_link(struct xo_host *host)
 {
 	const struct xo_ioemu_options *options = &host->options;
+	struct stat st;
 
+	if (fstat(options->arena_fd, &st) < 0)
+		return -errno;
+	host->arena = st.st_ino;
 	if (fcntl(options->link_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		return -errno;
 	return xo_link_open(&host->link, options->link_fd, options->arena_fd, options->slots,
@@ -162,6 +167,7 @@ static int serve(struct xo_host *host)
 	r = xo_machine_start(host);
 	if (r)
 		return r;
+	xo_drive_port_begin(host);
 	xo_drive_port_resend(host);
 	/* A predecessor may have died with a notice in its hands; none too many does harm. */
 	if (host->record->accesses)

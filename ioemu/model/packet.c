@@ -344,12 +344,22 @@ void xo_packet_resume(struct xo_packet *packet)
 		finish_sense(packet, XO_SENSE_INTERNAL_FAILURE);
 }
 
-void xo_packet_abort(struct xo_packet *packet)
+static void give_up(struct xo_packet *packet, uint32_t kcq)
 {
 	uint8_t phase = packet->state->phase;
 
 	if (phase == XO_PACKET_DATA_OUT || phase == XO_PACKET_DRIVE || phase == XO_PACKET_DATA_IN)
-		finish_sense(packet, XO_SENSE_BECOMING_READY);
+		finish_sense(packet, kcq);
+}
+
+void xo_packet_abort(struct xo_packet *packet)
+{
+	give_up(packet, XO_SENSE_BECOMING_READY);
+}
+
+void xo_packet_lose(struct xo_packet *packet)
+{
+	give_up(packet, XO_SENSE_NO_MEDIUM);
 }
 
 void xo_packet_attend(struct xo_packet *packet)

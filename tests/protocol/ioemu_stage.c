@@ -61,12 +61,41 @@ void worker_start(struct worker *w)
 	assert_true(w->pid > 0);
 }
 
-void worker_restart(struct worker *w)
+static void worker_kill(struct worker *w)
 {
 	int status;
 
 	kill(w->pid, SIGKILL);
 	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+}
+
+void worker_restart(struct worker *w)
+{
+	worker_kill(w);
+	worker_start(w);
+	json_decref(await(w, "event"));
+}
+
+static void link_new(struct worker *w)
+{
+	int link[2];
+
+	assert_int_equal(
+		xo_link_create(XO_IOEMU_LINK_SLOTS, XO_IOEMU_LINK_SLOT_SIZE, link, &w->arena), 0);
+	w->client_fd = link[0];
+	assert_int_equal(xo_link_open(&w->server, link[1], dup(w->arena), XO_IOEMU_LINK_SLOTS,
+				      XO_IOEMU_LINK_SLOT_SIZE),
+			 0);
+	memset(w->tags, 0, sizeof(w->tags));
+}
+
+void worker_relink(struct worker *w)
+{
+	worker_kill(w);
+	xo_link_close(&w->server);
+	close(w->client_fd);
+	close(w->arena);
+	link_new(w);
 	worker_start(w);
 	json_decref(await(w, "event"));
 }
@@ -118,7 +147,6 @@ static struct worker *worker_new_with(const char *bus, const char *identity, con
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int control[2];
-	int link[2];
 
 	w->bus = bus;
 	w->identity = identity;
@@ -127,12 +155,7 @@ static struct worker *worker_new_with(const char *bus, const char *identity, con
 	w->control = control[0];
 	w->worker_end = control[1];
 	w->ledger = xo_ledger_create(XO_IOEMU_LEDGER_REGION);
-	assert_int_equal(
-		xo_link_create(XO_IOEMU_LINK_SLOTS, XO_IOEMU_LINK_SLOT_SIZE, link, &w->arena), 0);
-	w->client_fd = link[0];
-	assert_int_equal(xo_link_open(&w->server, link[1], dup(w->arena), XO_IOEMU_LINK_SLOTS,
-				      XO_IOEMU_LINK_SLOT_SIZE),
-			 0);
+	link_new(w);
 	for (size_t i = 0; i < sizeof(w->disc); i++)
 		w->disc[i] = (uint8_t)(i * 7 + (i >> 8));
 	worker_start(w);

@@ -73,6 +73,9 @@ void worker_start(struct worker *w);
 /* Kills it, and starts its successor. */
 void worker_restart(struct worker *w);
 
+/* The same with another link, as that of a drive that has come back: an empty arena, and a drive that knows no tags. */
+void worker_relink(struct worker *w);
+
 /* The next message of the worker's with that key; owned. */
 json_t *await(struct worker *w, const char *key);
 

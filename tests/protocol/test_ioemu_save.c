@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * xenoptic-ioemu under a guest that is saved: a command that the drive has not ended is given up at "stop", nothing
- * reaches the guest's memory after that, and a worker that loads the state tells the guest what has become of it.
+ * reaches the guest's memory after that, and a worker that loads the state tells the guest what has become of it. And
+ * under a guest whose drive goes and comes back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -204,6 +205,13 @@ static void assert_given_up(struct worker *w, const struct way *way)
 	assert_sense(w, way, NOT_READY, 0x04, 0x01);
 }
 
+/* It ended as one without a drive (SPC-4, 3Ah/00h). */
+static void assert_lost(struct worker *w, const struct way *way)
+{
+	assert_int_equal(way->end(w), NOT_READY << 12 | ERROR);
+	assert_sense(w, way, NOT_READY, 0x3a, 0x00);
+}
+
 static void assert_works(struct worker *w, const struct way *way)
 {
 	uint8_t cdb[12];
@@ -329,6 +337,71 @@ static void a_successor_writes_nothing_either(void **state)
 	}
 }
 
+/*
+ * The drive goes while the guest stands still, or runs, and comes back: the new link has none of the old one's data, so
+ * nothing of it is sent there, above all no WRITE of zeros.
+ */
+static void another_link_gets_nothing_of_the_last(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * XO_ARRAY_SIZE(ways); i++) {
+		const struct way *way = &ways[i / 2];
+		struct worker *w = begun(way);
+		uint8_t disc[sizeof(w->disc)];
+		bool stopped = i % 2;
+		unsigned int executed = w->executed;
+
+		memcpy(disc, w->disc, sizeof(disc));
+		if (stopped)
+			command(w, "stop");
+		worker_relink(w);
+		w->slow = false;
+		settle(w);
+		drive_serve(w);
+		assert_int_equal(w->executed, executed);
+		if (stopped) {
+			command(w, "cont");
+			assert_given_up(w, way);
+		} else {
+			assert_lost(w, way);
+		}
+		assert_memory_equal(w->disc, disc, sizeof(disc));
+		assert_works(w, way);
+		worker_free(w);
+	}
+}
+
+/* The guest is in the middle of a block by PIO: the rest of it is on the old link. */
+static void a_block_by_pio_does_not_go_on_with_another_link(void **state)
+{
+	(void)state;
+	for (size_t i = 4; i < 6; i++) {
+		const struct way *way = &ways[i];
+		struct worker *w = worker_new("ide");
+		uint8_t cdb[12];
+		unsigned int executed;
+
+		ide_start(w);
+		fill(w);
+		transfer_cdb(cdb, way->write);
+		ide_packet(w, cdb, false);
+		wait_for(w, ide_done);
+		finish_access(w, (struct lb_access){ .type = LB_ACCESS_PORT,
+						     .write = way->write,
+						     .is_ptr = true,
+						     .address = CMD,
+						     .size = 2,
+						     .count = 100,
+						     .data = BUFFER });
+		executed = w->executed;
+		worker_relink(w);
+		assert_lost(w, way);
+		assert_int_equal(w->executed, executed);
+		assert_works(w, way);
+		worker_free(w);
+	}
+}
+
 /* Half of a PIO block is in the guest, or the bus master was not started yet. */
 static void ide_is_saved_between_its_accesses(void **state)
 {
@@ -430,6 +503,8 @@ int main(void)
 		cmocka_unit_test(what_did_not_end_comes_back_as_an_error),
 		cmocka_unit_test(a_guest_that_stays_only_tries_again),
 		cmocka_unit_test(a_successor_writes_nothing_either),
+		cmocka_unit_test(another_link_gets_nothing_of_the_last),
+		cmocka_unit_test(a_block_by_pio_does_not_go_on_with_another_link),
 		cmocka_unit_test(ide_is_saved_between_its_accesses),
 		cmocka_unit_test(a_restored_guest_is_notified),
 		cmocka_unit_test(a_foreign_state_is_refused),

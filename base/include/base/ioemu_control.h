@@ -21,7 +21,8 @@
  * The ledger (fd 5) is xo_ledger_create(XO_IOEMU_LEDGER_REGION). A successor of a
  * worker that died gets the same command line, ledger and link; the ioreq server,
  * which outlives the process, is taken over (same ioservid), and vCPUs that wait in
- * an access go on.
+ * an access go on. A drive that was gone and has come comes with another link, for a
+ * successor too: what was under way on the old one ends, there was no medium.
  *
  * The worker creates or takes over the ioreq server, restricts its handles to the
  * guest, enters its sandbox, and only then sends "ready" and serves.

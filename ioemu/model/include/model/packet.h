@@ -120,6 +120,8 @@ void xo_packet_complete(struct xo_packet *packet, int handle,
  * NOT READY that drivers retry, and nothing moves afterwards.
  */
 void xo_packet_abort(struct xo_packet *packet);
+/* The buffers' contents are gone, and the drive has none of it: a command under way ends, there is no medium. */
+void xo_packet_lose(struct xo_packet *packet);
 /* After a restore: the next command that may learn of it is told that the medium may have changed. */
 void xo_packet_attend(struct xo_packet *packet);
 /* Whether a state that somebody else saved can be gone on with: idle, and in every range. */
