@@ -98,8 +98,14 @@ static void run_parts(struct xo_unit *unit, struct xo_command *command, struct x
 			if (!xo_command_is_good(&sub))
 				take_result(command, &sub);
 			moved += part.length - XO_MIN(sub.residual, part.length);
-			if (!went_well(&sub) || sub.residual)
+			if (!went_well(&sub))
 				break;
+			if (sub.residual) {
+				/* The drive has done what it was asked for; that more was to come, only we know. */
+				if (command->direction == XO_DIR_OUT && !part.last)
+					xo_command_check(command, XO_SENSE_DATA_PHASE_ERROR);
+				break;
+			}
 			if (!part.last)
 				step_over(command, n + 1);
 		} else {

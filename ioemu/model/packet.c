@@ -10,7 +10,6 @@
 #define PACKET_BYTES 12
 /* The longest parameter list that tells of block sizes: a cue sheet of 99 tracks with indices. */
 #define NOTE_BYTES_MAX 4096
-#define SENSE_DATA_PHASE_ERROR XO_KCQ(XO_KEY_ABORTED_COMMAND, 0x4b, 0x00)
 
 void xo_packet_init(struct xo_packet *packet, struct xo_packet_state *state,
 		    const struct xo_packet_drive *drive, void (*advance)(void *priv), void *priv,
@@ -239,7 +238,7 @@ void xo_packet_moved(struct xo_packet *packet)
 
 void xo_packet_fail(struct xo_packet *packet)
 {
-	finish_sense(packet, SENSE_DATA_PHASE_ERROR);
+	finish_sense(packet, XO_SENSE_DATA_PHASE_ERROR);
 }
 
 /* What the guest is told when there is no SCSI status. */
@@ -290,16 +289,13 @@ static void take_status(struct xo_packet_state *s, const struct xo_packet_result
 }
 
 /*
- * A drive that says GOOD and takes less than a WRITE's blocks. A further part would be written in the wrong place, so none
- * is sent; and to a driver GOOD is the whole (libata reads no byte count of a packet command). So the guest is told of an
- * error, whether or not the WRITE was cut here: the drive's process cuts as well, and stops at a residual
- * (drive/split.c). Of bridges whose residuals mean nothing the host's usb-storage keeps them back. A parameter list that
- * the drive did not need to its end is no such case.
+ * A drive that says GOOD and takes less than a part of a WRITE that was cut here: a further part would be written in the
+ * wrong place, so none is sent, and what is left is an error that the drive did not see. Of a WRITE that it had whole,
+ * GOOD is the drive's own word, as it would be without us: bridges give residuals that mean nothing.
  */
 static bool blocks_left(const struct xo_packet_state *s, uint32_t got)
 {
-	return s->direction == XO_DIR_OUT && got < s->part_length &&
-	       xo_opcode_find(s->cdb, PACKET_BYTES)->split;
+	return s->direction == XO_DIR_OUT && !s->last && got < s->part_length;
 }
 
 void xo_packet_complete(struct xo_packet *packet, int handle, const struct xo_packet_result *result)
@@ -314,7 +310,7 @@ void xo_packet_complete(struct xo_packet *packet, int handle, const struct xo_pa
 	if (result->transport != XO_TRANSPORT_OK)
 		got = 0;
 	if (went_well(packet) && blocks_left(s, got))
-		set_check(s, SENSE_DATA_PHASE_ERROR);
+		set_check(s, XO_SENSE_DATA_PHASE_ERROR);
 	if (s->status == XO_STATUS_GOOD)
 		note_blocks(packet);
 	if (s->direction == XO_DIR_IN && got) {

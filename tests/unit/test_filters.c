@@ -178,8 +178,21 @@ static void test_split_errors(void **state)
 	command = run(cdb, sizeof(cdb), XO_DIR_IN, 96 * 2048);
 	assert_int_equal(bottom.count, 4);
 	assert_int_equal(command.residual, 33 * 2048);
+	/* A WRITE of which that leaves blocks has not been carried out; one of which the drive leaves some says so itself. */
+	cdb[0] = XO_OP_WRITE_10;
+	bottom.residual[5] = 2048;
+	command = run(cdb, sizeof(cdb), XO_DIR_OUT, 96 * 2048);
+	assert_int_equal(bottom.count, 6);
+	assert_int_equal(xo_command_kcq(&command), XO_SENSE_DATA_PHASE_ERROR);
+	assert_int_equal(command.residual, 33 * 2048);
+	bottom.residual[8] = 2048;
+	command = run(cdb, sizeof(cdb), XO_DIR_OUT, 96 * 2048);
+	assert_int_equal(bottom.count, 9);
+	assert_true(xo_command_is_good(&command));
+	assert_int_equal(command.residual, 2048);
 	/* RECOVERED ERROR is no reason to stop, and is told. */
-	bottom.kcq[5] = XO_SENSE_RECOVERED_WITH_RETRIES;
+	make_read10(cdb, 0, 96);
+	bottom.kcq[10] = XO_SENSE_RECOVERED_WITH_RETRIES;
 	command = run(cdb, sizeof(cdb), XO_DIR_IN, 96 * 2048);
 	assert_int_equal(xo_command_kcq(&command), XO_SENSE_RECOVERED_WITH_RETRIES);
 }
