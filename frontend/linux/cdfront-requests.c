@@ -422,6 +422,10 @@ static void cdfront_end_command(struct cdfront *info, unsigned int id,
 				  (unsigned int)VSCSIIF_SENSE_BUFFERSIZE,
 				  (unsigned int)SCSI_SENSE_BUFFERSIZE);
 
+	if (rsp->residual_len > shadow->length || rsp->sense_len > VSCSIIF_SENSE_BUFFERSIZE)
+		dev_warn_ratelimited(&info->dev->dev,
+				     "the backend leaves %u of %u bytes, with %u of sense\n",
+				     rsp->residual_len, shadow->length, rsp->sense_len);
 	shadow->kind = CDFRONT_ENDING;
 	spin_unlock_irq(&info->lock);
 	if (sc->sc_data_direction == DMA_FROM_DEVICE && shadow->length > residual)
@@ -506,6 +510,13 @@ static bool cdfront_responses(struct cdfront *info)
 	return any;
 }
 
+/* The kernel serves such events ever later; someone may wonder why the drive is slow. */
+static void cdfront_idle_event(struct cdfront *info)
+{
+	if (++info->idle_events == CDFRONT_IDLE_EVENTS)
+		dev_warn_ratelimited(&info->dev->dev, "the backend sends events without a response\n");
+}
+
 irqreturn_t cdfront_irq(int irq, void *arg)
 {
 	struct cdfront *info = arg;
@@ -513,8 +524,12 @@ irqreturn_t cdfront_irq(int irq, void *arg)
 	bool broken;
 
 	spin_lock_irq(&info->lock);
-	if (info->state == CDFRONT_CONNECTED && cdfront_responses(info))
+	if (info->state == CDFRONT_CONNECTED && cdfront_responses(info)) {
+		info->idle_events = 0;
 		eoi = 0;
+	} else if (info->state == CDFRONT_CONNECTED) {
+		cdfront_idle_event(info);
+	}
 	broken = info->state == CDFRONT_BROKEN;
 	spin_unlock_irq(&info->lock);
 	/* No EOI: the channel of a rogue backend stays masked. */

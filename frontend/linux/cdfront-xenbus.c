@@ -447,6 +447,9 @@ static void cdfront_step(struct cdfront *info, enum xenbus_state backend)
 		/* One that never connected is that of the connection before. */
 		if (!info->ring.sring)
 			break;
+		/* One that lets go of a drive asks first. */
+		if (backend == XenbusStateClosed && cdfront_serving(info))
+			dev_warn(&info->dev->dev, "the backend has closed: the drive is gone\n");
 		cdfront_disconnect(info, backend == XenbusStateClosing && cdfront_serving(info));
 		xenbus_frontend_closed(info->dev);
 		break;
@@ -592,6 +595,8 @@ static void cdfront_remove(struct xenbus_device *dev)
 
 	cdfront_unwatch(&info->node_watch);
 	if (!served) {
+		if (!anew && cdfront_serving(info))
+			dev_warn(&dev->dev, "the device is gone\n");
 		/* Before the work is waited for: it may wait for the drive. */
 		spin_lock_irq(&info->lock);
 		cdfront_end_all(info, CDFRONT_GONE, DID_NO_CONNECT);

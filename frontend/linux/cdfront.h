@@ -65,6 +65,8 @@
 #define CDFRONT_RESUME_TIMEOUT	(60 * HZ)
 /* How long the driver's removal waits for the backend to let go of its pages. */
 #define CDFRONT_CLOSE_TIMEOUT	(5 * HZ)
+/* Events in a row that bring no response. An honest backend's come before the next response. */
+#define CDFRONT_IDLE_EVENTS	8
 #define CDFRONT_MAX_UNIT_NODES	8
 #define CDFRONT_UNIT_NAME	16
 
@@ -129,6 +131,7 @@ struct cdfront {
 	unsigned int ring_pages;
 	evtchn_port_t evtchn;
 	unsigned int irq;
+	unsigned int idle_events;	/* since the last response */
 	unsigned int ids;
 	struct cdfront_shadow shadows[CDFRONT_MAX_IDS];
 

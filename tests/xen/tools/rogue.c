@@ -46,6 +46,7 @@ struct rogue {
 	struct vscsiif_back_ring ring;
 	bool connected;
 	bool deaf; /* answers nothing any more */
+	unsigned int changes; /* of states, to come */
 };
 
 struct mode {
@@ -182,13 +183,20 @@ static void answer_inquiry(struct rogue *rogue, const struct vscsiif_request *re
 	push(rogue);
 }
 
+/* An ABORT or RESET. */
+static void answer_management(struct rogue *rogue, const struct vscsiif_request *request)
+{
+	struct vscsiif_response *response = next(rogue);
+
+	response->rqid = request->rqid;
+	response->rslt = XEN_VSCSIIF_RSLT_RESET_SUCCESS;
+	push(rogue);
+}
+
 static void answer(struct rogue *rogue, const struct vscsiif_request *request)
 {
 	if (request->act != VSCSIIF_ACT_SCSI_CDB) {
-		next(rogue)->rqid = request->rqid;
-		rogue->ring.sring->ring[(rogue->ring.rsp_prod_pvt - 1) & (rogue->ring.nr_ents - 1)]
-			.rsp.rslt = XEN_VSCSIIF_RSLT_RESET_SUCCESS;
-		push(rogue);
+		answer_management(rogue, request);
 	} else if (request->cmnd[0] == TRIGGER) {
 		puts("provoked");
 		rogue->mode->provoke(rogue, request);
@@ -281,43 +289,45 @@ static void storm(struct rogue *rogue, const struct vscsiif_request *request)
 	answer_sense(rogue, request->rqid, 2, 0x3a);
 }
 
-static void states(struct rogue *rogue, const struct vscsiif_request *request)
+/* One of STATE_CHANGES, then the last. The drive goes on meanwhile. */
+static void change_state(struct rogue *rogue)
 {
 	static const char *const values[] = { "0", "1", "2", "3",  "4", "5",	      "6",
 					      "7", "8", "9", "-1", "",	"4294967299", "x" };
 	static const char *const units[] = { "0:0:0:0", "0:0:0:1", "0:9:9:9",
 					     "",	":::",	   "0:0:0:4294967296" };
-	unsigned int seed = 1;
+	static unsigned int seed = 1;
+	const char *value =
+		values[(unsigned int)rand_r(&seed) % (sizeof(values) / sizeof(values[0]))];
 
-	(void)request;
-	for (int i = 0; i < STATE_CHANGES; i++) {
-		const char *value =
-			values[(unsigned int)rand_r(&seed) % (sizeof(values) / sizeof(values[0]))];
-
-		switch (rand_r(&seed) % 5) {
-		case 0: /* not those that end it at once */
-			if (strcmp(value, "5") != 0 && strcmp(value, "6") != 0)
-				put(rogue, rogue->backend, "state", value);
-			break;
-		case 1:
-			put(rogue, rogue->backend, "vscsi-devs/dev-0/state", value);
-			break;
-		case 2:
-			put(rogue, rogue->backend, "vscsi-devs/dev-1/state", value);
-			break;
-		case 3:
-			put(rogue, rogue->backend,
-			    i & 1 ? "vscsi-devs/dev-0/v-dev" : "vscsi-devs/dev-1/v-dev",
-			    units[(unsigned int)rand_r(&seed) %
-				  (sizeof(units) / sizeof(units[0]))]);
-			break;
-		default:
-			put(rogue, rogue->backend, "vscsi-devs/dev-0/media-changes", value);
-			break;
-		}
+	switch (rand_r(&seed) % 5) {
+	case 0: /* not those that end it at once */
+		if (strcmp(value, "5") != 0 && strcmp(value, "6") != 0)
+			put(rogue, rogue->backend, "state", value);
+		break;
+	case 1:
+		put(rogue, rogue->backend, "vscsi-devs/dev-0/state", value);
+		break;
+	case 2:
+		put(rogue, rogue->backend, "vscsi-devs/dev-1/state", value);
+		break;
+	case 3:
+		put(rogue, rogue->backend,
+		    rogue->changes & 1 ? "vscsi-devs/dev-0/v-dev" : "vscsi-devs/dev-1/v-dev",
+		    units[(unsigned int)rand_r(&seed) % (sizeof(units) / sizeof(units[0]))]);
+		break;
+	default:
+		put(rogue, rogue->backend, "vscsi-devs/dev-0/media-changes", value);
+		break;
 	}
-	put(rogue, rogue->backend, "state", "6");
-	rogue->deaf = true;
+	if (!--rogue->changes)
+		put(rogue, rogue->backend, "state", "6");
+}
+
+static void states(struct rogue *rogue, const struct vscsiif_request *request)
+{
+	answer_sense(rogue, request->rqid, 2, 0x3a);
+	rogue->changes = STATE_CHANGES;
 }
 
 static void vanish(struct rogue *rogue, const struct vscsiif_request *request)
@@ -402,7 +412,9 @@ int main(int argc, char **argv)
 		die("watch");
 	fds[0].fd = xs_fileno(rogue.xs);
 	fds[1].fd = xenevtchn_fd(rogue.evtchn);
-	while (poll(fds, 2, -1) > 0) {
+	while (poll(fds, 2, rogue.changes ? 0 : -1) >= 0) {
+		if (rogue.changes)
+			change_state(&rogue);
 		if (fds[0].revents)
 			store_changed(&rogue);
 		if (fds[1].revents)
