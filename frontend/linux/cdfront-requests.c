@@ -545,6 +545,7 @@ static int cdfront_send_management(struct cdfront *info, struct scsi_cmnd *sc, u
 {
 	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
 	struct vscsiif_request req = { .act = act };
+	unsigned int i;
 	int id;
 
 	lockdep_assert_held(&info->lock);
@@ -559,15 +560,35 @@ static int cdfront_send_management(struct cdfront *info, struct scsi_cmnd *sc, u
 	req.ref_rqid = cmd->id ? cmd->id - 1 : 0;
 	req.sc_data_direction = DMA_NONE;
 	cdfront_address(sc->device, &req);
+	for (i = 0; i < info->ids && act == VSCSIIF_ACT_SCSI_RESET; i++)
+		info->shadows[i].before_reset = info->shadows[i].kind == CDFRONT_COMMAND;
 	cdfront_push(info, &req);
 	return id;
 }
 
+/*
+ * Responses of commands come before that to their ABORT or RESET: the mid-layer
+ * uses their pages for something else then, after a RESET those of every command.
+ */
+static bool cdfront_unanswered(struct cdfront *info, struct scsi_cmnd *sc, u8 act)
+{
+	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
+	unsigned int i;
+
+	lockdep_assert_held(&info->lock);
+	if (act == VSCSIIF_ACT_SCSI_ABORT)
+		return cmd->id && info->shadows[cmd->id - 1].kind == CDFRONT_COMMAND;
+	for (i = 0; i < info->ids; i++)
+		if (info->shadows[i].kind == CDFRONT_COMMAND && info->shadows[i].before_reset)
+			return true;
+	return false;
+}
+
 /* What came of it; the commands that were to end have. */
-static int cdfront_end_management(struct cdfront *info, struct scsi_cmnd *sc, unsigned int id)
+static int cdfront_end_management(struct cdfront *info, struct scsi_cmnd *sc, u8 act,
+				  unsigned int id)
 {
 	struct cdfront_shadow *shadow = &info->shadows[id];
-	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
 	int result = FAILED;
 
 	lockdep_assert_held(&info->lock);
@@ -577,12 +598,10 @@ static int cdfront_end_management(struct cdfront *info, struct scsi_cmnd *sc, un
 	} else {
 		shadow->abandoned = true;
 	}
-	/*
-	 * A command's own response comes before that to its ABORT or RESET: the
-	 * mid-layer uses its pages for something else now.
-	 */
-	if (result == SUCCESS && cmd->id && info->shadows[cmd->id - 1].kind == CDFRONT_COMMAND)
-		cdfront_break(info, "answered an abort before the command");
+	if (result == SUCCESS && cdfront_unanswered(info, sc, act))
+		cdfront_break(info, act == VSCSIIF_ACT_SCSI_ABORT ?
+			      "answered an abort before the command" :
+			      "answered a reset before the commands");
 	return result;
 }
 
@@ -601,7 +620,7 @@ static int cdfront_manage(struct scsi_cmnd *sc, u8 act)
 		wait_event_timeout(info->wait, READ_ONCE(info->shadows[id].done),
 				   eh_timeout * HZ);
 		spin_lock_irq(&info->lock);
-		result = cdfront_end_management(info, sc, id);
+		result = cdfront_end_management(info, sc, act, id);
 		spin_unlock_irq(&info->lock);
 	}
 	/* Data of the command may be on their way into its pages. */
@@ -629,12 +648,17 @@ static int cdfront_eh_reset(struct scsi_cmnd *sc)
 	return deaf ? FAILED : cdfront_manage(sc, VSCSIIF_ACT_SCSI_RESET);
 }
 
-/* A rogue or absent backend does not answer: what it has is taken from it. */
+/*
+ * A rogue or absent backend does not answer: what it has is taken from it. One
+ * that does is not at fault: somebody asked for the reset (SG_SCSI_RESET).
+ */
 static int cdfront_eh_host_reset(struct scsi_cmnd *sc)
 {
 	struct cdfront *info = shost_priv(sc->device->host);
 	unsigned int irq;
 
+	if (cdfront_eh_reset(sc) == SUCCESS)
+		return SUCCESS;
 	spin_lock_irq(&info->lock);
 	irq = info->irq;
 	cdfront_break(info, "does not answer, and not to a reset");

@@ -99,6 +99,7 @@ struct cdfront_shadow {
 	struct list_head pages;		/* data, in order */
 	struct cdfront_page *list;	/* segments of an indirect request */
 	unsigned int length;
+	bool before_reset;		/* a command that was sent before the last RESET */
 	int result;			/* management: SUCCESS or FAILED */
 	bool done;			/* management: answered */
 	bool abandoned;			/* management: nobody waits any more */

@@ -69,6 +69,7 @@ flicker:1:$guessed|$counted|the backend moves its index to and fro
 silent:1:$silent
 vanish:1:$silent
 unanswered:1:the backend answered an abort before the command
+hasty:2:the backend answered a reset before the commands
 END
 
 while IFS=: read -r mode text <&3; do

@@ -47,6 +47,7 @@ struct rogue {
 	bool connected;
 	bool deaf; /* answers nothing any more */
 	unsigned int changes; /* of states, to come */
+	bool hasty; /* no ABORT succeeds, and a RESET before all commands have ended */
 };
 
 struct mode {
@@ -186,10 +187,14 @@ static void answer_inquiry(struct rogue *rogue, const struct vscsiif_request *re
 /* An ABORT or RESET. */
 static void answer_management(struct rogue *rogue, const struct vscsiif_request *request)
 {
-	struct vscsiif_response *response = next(rogue);
+	bool fails = rogue->hasty && request->act == VSCSIIF_ACT_SCSI_ABORT;
+	struct vscsiif_response *response;
 
+	if (rogue->hasty && !fails)
+		answer_sense(rogue, request->ref_rqid, 2, 0x3a);
+	response = next(rogue);
 	response->rqid = request->rqid;
-	response->rslt = XEN_VSCSIIF_RSLT_RESET_SUCCESS;
+	response->rslt = fails ? XEN_VSCSIIF_RSLT_RESET_FAILED : XEN_VSCSIIF_RSLT_RESET_SUCCESS;
 	push(rogue);
 }
 
@@ -280,6 +285,13 @@ static void unanswered(struct rogue *rogue, const struct vscsiif_request *reques
 	(void)request;
 }
 
+/* With two commands: the RESET is answered, and only the command that it names. */
+static void hasty(struct rogue *rogue, const struct vscsiif_request *request)
+{
+	(void)request;
+	rogue->hasty = true;
+}
+
 static void storm(struct rogue *rogue, const struct vscsiif_request *request)
 {
 	time_t end = time(NULL) + STORM_SECONDS;
@@ -350,7 +362,7 @@ static const struct mode modes[] = {
 	{ "overrun", overrun },	  { "backwards", backwards },	{ "lengths", lengths },
 	{ "silent", silent },	  { "unanswered", unanswered }, { "storm", storm },
 	{ "states", states },	  { "vanish", vanish },		{ "unplug", unplug },
-	{ "flicker", flicker },
+	{ "flicker", flicker },	  { "hasty", hasty },
 };
 
 /* --- the loop --- */
