@@ -57,35 +57,53 @@ static void order_done(struct disc_order *order, const json_t *data, const char 
 	xo_drive_run_orders(drive);
 }
 
-static void inserted(void *priv, const json_t *data, const char *error_class, const char *error,
-		     int *fds, size_t count)
+/* What was to be in the tray is not, also by the record. */
+static void forget_disc(struct xo_drive *drive)
 {
-	struct disc_order *order = priv;
+	xo_drive_unkeep(drive);
+	xo_tray_disc_fini(&drive->disc);
+	xo_tray_write(state_dir(drive), xo_drive_short_name(drive), NULL, false);
+}
+
+static bool has_died(const json_t *data, const char *error_class)
+{
+	return !data && !strcmp(error_class, XO_WORKER_DIED);
+}
+
+static void insert_done(struct disc_order *order, const json_t *data, const char *error_class,
+			const char *error)
+{
 	struct xo_drive *drive = order->drive;
 
-	(void)fds;
-	(void)count;
-	if (data) {
-		xo_tray_disc_fini(&drive->disc);
-		drive->disc = order->disc;
-		xo_tray_disc_init(&order->disc);
-		xo_drive_keep(drive);
-		xo_tray_write(state_dir(drive), xo_drive_short_name(drive), drive->disc.path,
-			      drive->disc.read_only);
-	} else {
-		xo_warning("drive %s: disc %s not inserted: %s", drive->name, order->disc.path,
-			   error);
+	drive->inserting = NULL;
+	if (!data) {
+		xo_warning("drive %s: disc %s not inserted: %s", drive->name,
+			   drive->disc.path ? drive->disc.path : "(none)", error);
+		forget_disc(drive);
 	}
 	order_done(order, data, error_class, error);
 }
 
-static int send_disc(struct xo_drive *drive, const struct xo_tray_disc *disc, bool again,
-		     xo_worker_reply *reply, void *priv)
+static void inserted(void *priv, const json_t *data, const char *error_class, const char *error,
+		     int *fds, size_t count)
 {
-	const int fds[2] = { disc->sectors_fd, disc->description_fd };
+	struct disc_order *order = priv;
+
+	(void)fds;
+	(void)count;
+	/* It may have taken the disc: its successor knows, or xo_drive_insert_lost() ends it. */
+	if (has_died(data, error_class) && order->drive->worker)
+		order->drive->inserting = order;
+	else
+		insert_done(order, data, error_class, error);
+}
+
+static int send_disc(struct xo_drive *drive, bool again, xo_worker_reply *reply, void *priv)
+{
+	const int fds[2] = { drive->disc.sectors_fd, drive->disc.description_fd };
 
 	return xo_worker_command(drive->worker, XO_DRIVE_INSERT, json_pack("{s:b}", "again", again),
-				 fds, disc->description_fd < 0 ? 1 : 2, reply, priv);
+				 fds, fds[1] < 0 ? 1 : 2, reply, priv);
 }
 
 static void tray_inserted(void *priv, const json_t *data, const char *error_class,
@@ -95,9 +113,19 @@ static void tray_inserted(void *priv, const json_t *data, const char *error_clas
 
 	(void)fds;
 	(void)count;
-	if (!data && strcmp(error_class, XO_WORKER_DIED) != 0)
-		xo_error("drive %s: disc %s: %s; the tray is empty", drive->name,
-			 drive->disc.path ? drive->disc.path : "(none)", error);
+	if (has_died(data, error_class))
+		return; /* its successor is asked */
+	if (drive->inserting) {
+		insert_done(drive->inserting, data, error_class, error);
+		return;
+	}
+	if (data)
+		return;
+	xo_error("drive %s: disc %s: %s; the tray is empty", drive->name,
+		 drive->disc.path ? drive->disc.path : "(none)", error);
+	/* A former launcher had recorded it and did not live to hear this. */
+	if (!strcmp(error_class, XO_DRIVE_ERROR_BUSY))
+		forget_disc(drive);
 }
 
 static void tray_inserted_again(void *priv, const json_t *data, const char *error_class,
@@ -106,18 +134,17 @@ static void tray_inserted_again(void *priv, const json_t *data, const char *erro
 	struct xo_drive *drive = priv;
 
 	/* The predecessor died before it had the disc. */
-	if (!data && !strcmp(error_class, XO_DRIVE_ERROR_FAILED) && drive->disc.path)
-		send_disc(drive, &drive->disc, false, tray_inserted, drive);
-	else
-		tray_inserted(priv, data, error_class, error, fds, count);
+	if (!data && !strcmp(error_class, XO_DRIVE_ERROR_FAILED) && drive->disc.path &&
+	    !send_disc(drive, false, tray_inserted, drive))
+		return;
+	tray_inserted(priv, data, error_class, error, fds, count);
 }
 
 int xo_drive_insert_disc(struct xo_drive *drive, bool again)
 {
 	if (again)
 		xo_tray_disc_reopen_description(&drive->disc);
-	return send_disc(drive, &drive->disc, again, again ? tray_inserted_again : tray_inserted,
-			 drive);
+	return send_disc(drive, again, again ? tray_inserted_again : tray_inserted, drive);
 }
 
 /* Its file was deleted while no process had it open: the drive's next one would find the tray empty. */
@@ -153,17 +180,19 @@ static void ejected(void *priv, const json_t *data, const char *error_class, con
 {
 	struct disc_order *order = priv;
 	struct xo_drive *drive = order->drive;
+	json_t *nothing = json_object();
 
 	(void)fds;
 	(void)count;
 	if (!data && drive->is_virtual && !strcmp(error_class, XO_DRIVE_ERROR_BUSY))
 		drive->eject_asked = holder(drive);
-	if (data && drive->is_virtual) {
-		xo_drive_unkeep(drive);
-		xo_tray_disc_fini(&drive->disc);
-		xo_tray_write(state_dir(drive), xo_drive_short_name(drive), NULL, false);
-	}
+	/* What is recorded and never got in is out as well. */
+	if (!data && drive->is_virtual && !strcmp(error_class, XO_DRIVE_ERROR_FAILED))
+		data = nothing;
+	if (data && drive->is_virtual)
+		forget_disc(drive);
 	order_done(order, data, error_class, error);
+	json_decref(nothing);
 }
 
 /* Nobody uses the drive: only the record changes. */
@@ -176,6 +205,28 @@ static void order_record(struct disc_order *order)
 
 	order_reply(order, r ? NULL : nothing, "GenericError", strerror(-r));
 	json_decref(nothing);
+}
+
+/*
+ * On record before the process has it: if that dies, or the launcher, before it has answered, nobody else could give
+ * the disc to a successor whose ledger says that it is in.
+ */
+static int order_insert(struct disc_order *order)
+{
+	struct xo_drive *drive = order->drive;
+	int r;
+
+	xo_tray_disc_fini(&drive->disc);
+	drive->disc = order->disc;
+	xo_tray_disc_init(&order->disc);
+	xo_drive_keep(drive);
+	r = xo_tray_write(state_dir(drive), xo_drive_short_name(drive), drive->disc.path,
+			  drive->disc.read_only);
+	if (!r)
+		r = send_disc(drive, false, inserted, order);
+	if (r)
+		forget_disc(drive);
+	return r;
 }
 
 static void order_run(struct disc_order *order)
@@ -195,7 +246,7 @@ static void order_run(struct disc_order *order)
 		return;
 	}
 	if (order->disc.path)
-		r = send_disc(drive, &order->disc, false, inserted, order);
+		r = order_insert(order);
 	else
 		r = xo_worker_command(drive->worker, XO_DRIVE_EJECT,
 				      json_pack("{s:b}", "force", order->force), NULL, 0, ejected,
@@ -220,8 +271,19 @@ void xo_drive_run_orders(struct xo_drive *drive)
 	}
 }
 
+void xo_drive_insert_lost(struct xo_drive *drive, const char *why)
+{
+	if (drive->inserting)
+		insert_done(drive->inserting, NULL, XO_WORKER_DIED, why);
+}
+
 void xo_drive_drop_orders(struct xo_drive *drive)
 {
+	struct disc_order *inserting = drive->inserting;
+
+	drive->inserting = NULL;
+	if (inserting) /* the disc stays on record: its process goes on with it */
+		order_reply(inserting, NULL, "GenericError", "the daemon ends");
 	while (!STAILQ_EMPTY(&drive->orders)) {
 		struct disc_order *order = STAILQ_FIRST(&drive->orders);
 

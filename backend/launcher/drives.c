@@ -106,12 +106,12 @@ void xo_drives_fini(struct xo_drives *drives)
 	while (!LIST_EMPTY(&drives->list)) {
 		struct xo_drive *drive = LIST_FIRST(&drives->list);
 
-		xo_drive_drop_orders(drive);
 		xo_trace_end(drive);
 		while (!LIST_EMPTY(&drive->links))
 			xo_attachment_free(LIST_FIRST(&drive->links));
 		xo_lending_forget(drive);
 		xo_worker_free(drive->worker);
+		xo_drive_drop_orders(drive);
 		drive->worker = NULL;
 		timer_stop(drive);
 		xo_timer_free(&drive->return_timer);
@@ -344,6 +344,8 @@ static void worker_ended(struct xo_worker *worker, const char *why)
 	xo_worker_free(worker);
 	drive->worker = NULL;
 	xo_lending_drive_ended(drive);
+	drive->state = XO_DRIVE_OFF;
+	xo_drive_insert_lost(drive, why ? why : "the drive is closed");
 	drive_close(drive);
 	drive->state = refresh && !xo_host_view_refresh(drive) ? XO_DRIVE_REFRESHING : XO_DRIVE_OFF;
 	if (why) {

@@ -67,6 +67,7 @@ struct xo_drive {
 	struct xo_loans loans;
 	STAILQ_HEAD(, disc_order) orders; /* disc_control.c */
 	bool ordering; /* the process has one of them */
+	struct disc_order *inserting; /* that one: the process died, its successor answers */
 	uv_timer_t *timer; /* tries to open it again, or waits for who comes back */
 	bool lingering; /* somebody is about to attach again: not closed before the timer */
 	uint64_t opening_since; /* ns */

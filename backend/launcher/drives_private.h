@@ -40,6 +40,8 @@ const char *xo_drive_short_name(const struct xo_drive *drive);
 /* Discs that wait to be inserted or ejected, as far as that can be done now. */
 void xo_drive_run_orders(struct xo_drive *drive);
 void xo_drive_drop_orders(struct xo_drive *drive);
+/* No successor will say whether the disc is in that its process was given when it died. */
+void xo_drive_insert_lost(struct xo_drive *drive, const char *why);
 
 /* A guest has opened the tray. If it was asked to, the disc that somebody wanted out is taken. */
 void xo_drive_tray_opened(struct xo_drive *drive);

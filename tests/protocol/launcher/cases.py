@@ -974,6 +974,62 @@ def discs_are_described_whoever_dies():
     check(len(set(died)) == 2, f"died at {died}")
 
 
+def is_ready(front):
+    """The disc is in, after what a new guest and a new disc have to be told."""
+    for _ in range(3):
+        front.command()
+    check(front.command() == (0, 0), "the guest's drive is not ready")
+
+
+def insert_outlives_who_dies_of_it():
+    """The drive process dies as it takes a disc, alone or with the launcher: its successor has it."""
+    for kills in ("burner.done=3", "burner.committed=3", "burner.done=3,launcher.ended=1",
+                  "burner.committed=3,launcher.ended=1"):  # fmt: skip
+        daemon = Daemon(environment={"XENOPTIC_KILL": kills}).ready()
+        guest = Guest(daemon)
+        guest.frontend.connect()
+        put = daemon.cli("control", "insert", json.dumps({"drive": guest.drive, "disc": image("a")}))
+        if "launcher" in kills:
+            check(daemon.process.wait(PATIENCE) < 0, f"{kills}: was not reached")
+            daemon.start()
+            daemon.ready()
+        else:
+            check(put.returncode == 0, f"{kills}: {put.stderr}")
+            check(daemon.workers()[guest.disk]["starts"] == 2, f"{kills}: was not reached")
+        is_ready(guest.frontend)
+        for command in (
+            ("eject", {"drive": guest.drive}), ("insert", {"drive": guest.drive, "disc": image("b")}),
+            ("eject", {"drive": guest.drive}),
+        ):  # fmt: skip
+            check(all_done(answer := orders(daemon, command)), kills, command, answer)
+        guest.destroy()
+        daemon.stop()
+
+
+def insert_that_fails_leaves_nothing():
+    """The door is locked, or the drive is given up: the tray is empty, also by the record."""
+    kills = "burner.done=8,burner.done=9"
+    daemon = Daemon(config="[xenopticd]\nrestart-limit = 1\n", environment={"XENOPTIC_KILL": kills}).ready()
+    guest = Guest(daemon)
+    guest.frontend.connect()
+    for _ in range(3):
+        guest.frontend.command()
+    guest.frontend.command(PREVENT)
+    put = [("insert", {"drive": guest.drive, "disc": image(disc)}) for disc in "ab"]
+    (answer,) = orders(daemon, put[0])
+    check(answer.get("error", {}).get("class") == "Busy", answer)
+    guest.frontend.command(ALLOW)
+    (answer,) = orders(daemon, put[0])
+    check("more than 1 times" in answer.get("error", {}).get("desc", ""), answer)
+    guest.destroy()
+    daemon.idle()
+    again = Guest(daemon, drive=guest.drive)
+    again.frontend.connect()
+    check(all_done(answer := orders(daemon, put[1], ("eject", {"drive": guest.drive}))), answer)
+    again.destroy()
+    daemon.stop()
+
+
 # Cases that share a daemon, then those that bring their own.
 SHARED = [
     connects_serves_and_detaches,
@@ -1009,6 +1065,8 @@ OWN = [
     every_permission_counts,
     opened_tray_is_told_by_the_successor,
     discs_are_described_whoever_dies,
+    insert_outlives_who_dies_of_it,
+    insert_that_fails_leaves_nothing,
     launcher_dies_at_every_point_of_a_connection,
 ]
 
