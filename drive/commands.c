@@ -485,7 +485,11 @@ static int shutdown_run(struct xo_drive *drive, struct xo_control_job *job)
 
 static void shutdown_finish(struct xo_drive *drive, struct xo_control_job *job)
 {
-	xo_control_reply(drive, job->id, NULL, -1);
+	(void)job;
+	/* All of them: a launcher that was restarted meanwhile has said it again. */
+	for (unsigned int i = 0; i < XO_CONTROL_JOBS; i++)
+		if (drive->control_jobs[i].used && xo_control_ends(&drive->control_jobs[i]))
+			xo_control_reply(drive, drive->control_jobs[i].id, NULL, -1);
 	xo_drive_end(drive);
 }
 

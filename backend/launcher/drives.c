@@ -267,12 +267,37 @@ static void drive_open(struct xo_drive *drive)
 	refuse_all(drive, XO_ATTACH_FAILED, error);
 }
 
+/* What the last guest left is undone: only now is the end of the process none that a successor must make good. */
+static void shut_down(void *priv, const json_t *data, const char *error_class, const char *error,
+		      int *fds, size_t count)
+{
+	struct xo_drive *drive = priv;
+
+	(void)fds;
+	(void)count;
+	if (data) {
+		xo_worker_expect_end(drive->worker);
+	} else if (strcmp(error_class, XO_WORKER_DIED) != 0) {
+		xo_error("drive %s: its process does not end: %s; it is killed", drive->name,
+			 error);
+		xo_worker_kill(drive->worker);
+	}
+}
+
+static void send_shutdown(struct xo_drive *drive)
+{
+	int r = xo_worker_command(drive->worker, XO_DRIVE_SHUTDOWN, NULL, NULL, 0, shut_down,
+				  drive);
+
+	if (r && r != -EPIPE) /* that one is dead, and its successor is asked */
+		xo_worker_kill(drive->worker);
+}
+
 static void drive_stop(struct xo_drive *drive)
 {
 	drive->state = XO_DRIVE_STOPPING;
-	xo_worker_expect_end(drive->worker);
-	if (xo_worker_command(drive->worker, XO_DRIVE_SHUTDOWN, NULL, NULL, 0, NULL, NULL))
-		xo_worker_kill(drive->worker);
+	drive->all->workers->changed(drive->all->workers);
+	send_shutdown(drive);
 }
 
 static bool came_back(const struct xo_drive *drive)
@@ -338,6 +363,7 @@ void xo_drive_refreshed(struct xo_drive *drive)
 static void worker_ended(struct xo_worker *worker, const char *why)
 {
 	struct xo_drive *drive = worker->priv;
+	bool closing = drive->state == XO_DRIVE_STOPPING;
 	bool refresh = drive->device.fd >= 0;
 	char message[512];
 
@@ -348,12 +374,16 @@ static void worker_ended(struct xo_worker *worker, const char *why)
 	xo_drive_insert_lost(drive, why ? why : "the drive is closed");
 	drive_close(drive);
 	drive->state = refresh && !xo_host_view_refresh(drive) ? XO_DRIVE_REFRESHING : XO_DRIVE_OFF;
-	if (why) {
+	if (why && closing) { /* who waits for it gets another process */
+		xo_error("drive %s: %s: what its last guest left was not undone; look for a locked "
+			 "door and a disc that is not closed",
+			 drive->name, why);
+	} else if (why) {
 		snprintf(message, sizeof(message), "drive %s: %s", drive->name, why);
 		refuse_all(drive, XO_ATTACHMENT_LOST, message);
 	}
 	xo_drive_advance(drive);
-	if (drive->state == XO_DRIVE_OFF && !why)
+	if (drive->state == XO_DRIVE_OFF && (!why || closing))
 		drive->all->available(drive->all->priv, drive->name);
 }
 
@@ -443,6 +473,8 @@ static void worker_started(struct xo_worker *worker)
 	LIST_FOREACH (attachment, &drive->links, entry)
 		if (attachment->state != XO_ATTACHMENT_WAITING)
 			xo_attachment_offer_again(attachment);
+	if (drive->state == XO_DRIVE_STOPPING)
+		send_shutdown(drive);
 	xo_drive_advance(drive);
 }
 
@@ -518,10 +550,11 @@ static json_t *worker_save(const struct xo_worker *worker)
 
 	LIST_FOREACH (attachment, &drive->links, entry)
 		json_array_append_new(links, xo_attachment_save(attachment));
-	return json_pack("{s:I,s:I,s:I,s:o,s:o,s:O?}", "max-transfer",
+	return json_pack("{s:I,s:I,s:I,s:b,s:o,s:o,s:O?}", "max-transfer",
 			 (json_int_t)drive->device.max_transfer, "max-segments",
 			 (json_int_t)drive->device.max_segments, "eject-asked", drive->eject_asked,
-			 "links", links, "loans", xo_lending_save(drive), "lease", drive->lease);
+			 "closing", drive->state == XO_DRIVE_STOPPING, "links", links, "loans",
+			 xo_lending_save(drive), "lease", drive->lease);
 }
 
 const struct xo_worker_ops xo_drive_worker_ops = {
@@ -599,6 +632,9 @@ static void adopt_process(struct xo_drive *drive)
 	if (drive->is_virtual && json_is_true(json_object_get(query, "disc")))
 		xo_worker_command(drive->worker, XO_DRIVE_QUERY_DESCRIPTION, NULL, NULL, 0, NULL,
 				  NULL);
+	/* The former one may have died before it had said so, or the answer would go to it. */
+	if (drive->state == XO_DRIVE_STOPPING)
+		send_shutdown(drive);
 	json_decref(query);
 }
 
@@ -616,7 +652,10 @@ int xo_drives_adopt(struct xo_drives *drives, const struct xo_worker_record *rec
 			  &drive->worker);
 	if (r)
 		return r;
-	drive->state = record->stopping ? XO_DRIVE_STOPPING : XO_DRIVE_RUNNING;
+	/* "stopping": the former launcher had heard that it was shut down, or was one that did not wait for that. */
+	drive->state = record->stopping || json_is_true(json_object_get(record->config, "closing"))
+			       ? XO_DRIVE_STOPPING
+			       : XO_DRIVE_RUNNING;
 	if (drive->is_virtual) /* before its first event: that may be a description to save */
 		tray_load(drive, error, sizeof(error));
 	drive->lease = json_deep_copy(json_object_get(record->config, "lease"));

@@ -104,6 +104,8 @@
  *	"trace" comes (without a descriptor: to nobody). Lines that have no room are counted, not kept.
  * query-commands	{}			{"commands": ["add-link", …]}
  * shutdown (waits)	{}			{}; undoes what the holder left, saves the description, then the process ends.
+ *	Said twice, it is answered twice. A process that ended before it had answered has a successor, which goes on
+ *	with the undoing and is told "shutdown" as well.
  *
  * Events:
  *

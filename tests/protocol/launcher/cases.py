@@ -47,6 +47,11 @@ def detach(guest, *options):
     )  # fmt: skip
 
 
+def log_of(daemon):
+    with open(f"{DIR}/{daemon.name}.log", encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
 def connects_serves_and_detaches(daemon):
     guest = Guest(daemon)
     front = guest.frontend
@@ -714,8 +719,7 @@ def trespassers_die(*_):
         guest.frontend.connect()
         for _ in range(4):
             guest.frontend.alive()
-        with open(f"{DIR}/{daemon.name}.log", encoding="utf-8", errors="replace") as f:
-            log = f.read()
+        log = log_of(daemon)
         check("makes a forbidden call at " + points.split("=", 1)[0] in log, f"{points}: not reached")
         check("was not stopped" not in log, f"{points}: no filter")
         check(f"killed by signal {signal.SIGSYS.value}" in log, f"{points}: not killed for it")
@@ -1030,6 +1034,35 @@ def insert_that_fails_leaves_nothing():
     daemon.stop()
 
 
+def hand_over_is_resumed():
+    """The drive process dies as it undoes what its last guest left, and so does its successor, and the launcher."""
+    for kills, limit, deaths in (
+        ("burner.done=6,burner.done=7", 2, 2), ("burner.committed=6,drive.undone=1", 2, 2),
+        ("burner.done=6,launcher.ended=1", 2, 1), ("burner.done=6,burner.done=7", 1, 2),
+    ):  # fmt: skip
+        daemon = Daemon(config=f"[xenopticd]\nrestart-limit = {limit}\n", environment={"XENOPTIC_KILL": kills}).ready()
+        guest = Guest(daemon)
+        guest.frontend.connect()
+        for cdb in (TUR, TUR, PREVENT):  # the third to the fifth of the burner's commands
+            guest.frontend.command(cdb)
+        detach(guest, "--force").wait()
+        if "launcher" in kills:
+            check(daemon.process.wait(PATIENCE) < 0, f"{kills}: was not reached")
+            daemon.start()
+            daemon.ready()
+        daemon.idle()
+        log = log_of(daemon)
+        check(log.count(": dies at burner.") + log.count(": dies at drive.") == deaths, f"{kills}: was not resumed")
+        check("starting its successor" in log, f"{kills}: nobody was told")
+        check(("was not undone" in log) == (limit < deaths), f"{kills}: how it ended was not told")
+        again = Guest(daemon, drive=guest.drive)
+        again.frontend.connect()
+        again.frontend.alive()
+        again.destroy()
+        guest.destroy()
+        daemon.stop()
+
+
 # Cases that share a daemon, then those that bring their own.
 SHARED = [
     connects_serves_and_detaches,
@@ -1067,6 +1100,7 @@ OWN = [
     discs_are_described_whoever_dies,
     insert_outlives_who_dies_of_it,
     insert_that_fails_leaves_nothing,
+    hand_over_is_resumed,
     launcher_dies_at_every_point_of_a_connection,
 ]
 
