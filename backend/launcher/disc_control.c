@@ -60,6 +60,7 @@ static void order_done(struct disc_order *order, const json_t *data, const char 
 /* What was to be in the tray is not, also by the record. */
 static void forget_disc(struct xo_drive *drive)
 {
+	xo_drive_save_disc(drive);
 	xo_drive_unkeep(drive);
 	xo_tray_disc_fini(&drive->disc);
 	xo_tray_write(state_dir(drive), xo_drive_short_name(drive), NULL, false);
@@ -142,6 +143,7 @@ static void tray_inserted_again(void *priv, const json_t *data, const char *erro
 
 int xo_drive_insert_disc(struct xo_drive *drive, bool again)
 {
+	xo_drive_save_disc(drive);
 	if (again)
 		xo_tray_disc_reopen_description(&drive->disc);
 	return send_disc(drive, again, again ? tray_inserted_again : tray_inserted, drive);

@@ -18,6 +18,7 @@
 #include "trace.h"
 
 #define LINGER_MS 1000
+#define SAVE_MS 250
 #define VIRTUAL_PREFIX "virtual:"
 
 const char *xo_drive_state_name(enum xo_drive_state state)
@@ -85,8 +86,28 @@ void xo_drive_unkeep(struct xo_drive *drive)
 	xo_keeper_drop_one(drive->all->workers->keeper, "medium %s", drive->name);
 }
 
+void xo_drive_save_disc(struct xo_drive *drive)
+{
+	struct xo_description *described = &drive->described;
+	int r;
+
+	xo_timer_free(&described->timer);
+	if (described->fd < 0)
+		return;
+	r = xo_tray_disc_save(&drive->disc, described->fd, described->length);
+	if (r)
+		xo_log_limited(XO_LOG_ERROR,
+			       "drive %s: the description of disc %s cannot be saved: %s",
+			       drive->name, drive->disc.path ? drive->disc.path : "(none)",
+			       strerror(-r));
+	close(described->fd);
+	described->fd = -1;
+	described->saved = xo_now_ns();
+}
+
 static void drive_close(struct xo_drive *drive)
 {
+	xo_drive_save_disc(drive);
 	xo_drive_unkeep(drive);
 	if (drive->device.fd >= 0) {
 		xo_optical_device_flush(drive->device.fd);
@@ -119,6 +140,7 @@ void xo_drives_fini(struct xo_drives *drives)
 			drive->refresher->data = NULL;
 		if (drive->device.fd >= 0)
 			close(drive->device.fd);
+		xo_drive_save_disc(drive);
 		xo_tray_disc_fini(&drive->disc);
 		json_decref(drive->lease);
 		LIST_REMOVE(drive, entry);
@@ -148,6 +170,7 @@ struct xo_drive *xo_drives_get(struct xo_drives *drives, const char *name)
 	drive->all = drives;
 	drive->is_virtual = !strncmp(name, VIRTUAL_PREFIX, sizeof(VIRTUAL_PREFIX) - 1);
 	drive->device.fd = -1;
+	drive->described.fd = -1;
 	xo_tray_disc_init(&drive->disc);
 	strcpy(drive->name, name);
 	LIST_INIT(&drive->links);
@@ -276,6 +299,7 @@ static void shut_down(void *priv, const json_t *data, const char *error_class, c
 	(void)fds;
 	(void)count;
 	if (data) {
+		xo_drive_save_disc(drive);
 		xo_worker_expect_end(drive->worker);
 	} else if (strcmp(error_class, XO_WORKER_DIED) != 0) {
 		xo_error("drive %s: its process does not end: %s; it is killed", drive->name,
@@ -367,6 +391,7 @@ static void worker_ended(struct xo_worker *worker, const char *why)
 	bool refresh = drive->device.fd >= 0;
 	char message[512];
 
+	xo_drive_save_disc(drive); /* while its ledger is there */
 	xo_worker_free(worker);
 	drive->worker = NULL;
 	xo_lending_drive_ended(drive);
@@ -509,17 +534,36 @@ static void link_closed(struct xo_drive *drive, const json_t *data)
 	xo_attachment_lose(attachment, reason ? reason : "the link is closed");
 }
 
-static void save_description(struct xo_drive *drive, const json_t *data, const int *fds,
-			     size_t count)
+static void save_expired(uv_timer_t *timer)
 {
-	json_int_t length = json_integer_value(json_object_get(data, "length"));
-	int r = -EINVAL;
+	xo_drive_save_disc(timer->data);
+}
 
-	if (count >= 1 && length > 0)
-		r = xo_tray_disc_save(&drive->disc, fds[0], (size_t)length);
-	if (r)
-		xo_error("drive %s: the description of disc %s cannot be saved: %s", drive->name,
-			 drive->disc.path ? drive->disc.path : "(none)", strerror(-r));
+/*
+ * A guest may open and close the tray, or end tracks, without a pause, and each save is two fsync() in the launcher's
+ * only loop. What waits here is not lost with the launcher: the next one asks the process for it, and a process that
+ * died as well has it in its ledger, which outlives it until "shutdown" or "eject" is answered. Then nothing waits.
+ */
+static void take_description(struct xo_drive *drive, const json_t *data, int *fds, size_t count)
+{
+	struct xo_description *described = &drive->described;
+	json_int_t length = json_integer_value(json_object_get(data, "length"));
+	uint64_t since = xo_now_ns() - described->saved;
+
+	if (count < 1 || fds[0] < 0 || length <= 0) {
+		xo_error("drive %s: the description of disc %s did not come", drive->name,
+			 drive->disc.path ? drive->disc.path : "(none)");
+		return;
+	}
+	if (described->fd >= 0)
+		close(described->fd);
+	described->fd = fds[0];
+	described->length = (size_t)length;
+	fds[0] = -1;
+	if (drive->ordering || since >= SAVE_MS * UINT64_C(1000000) ||
+	    (!described->timer &&
+	     xo_timer_new(&described->timer, drive->all->loop, save_expired, drive, SAVE_MS)))
+		xo_drive_save_disc(drive);
 }
 
 static void worker_event(struct xo_worker *worker, const char *event, const json_t *data, int *fds,
@@ -528,7 +572,7 @@ static void worker_event(struct xo_worker *worker, const char *event, const json
 	struct xo_drive *drive = worker->priv;
 
 	if (!strcmp(event, XO_DRIVE_EVENT_DESCRIPTION))
-		save_description(drive, data, fds, count);
+		take_description(drive, data, fds, count);
 	else if (!strcmp(event, XO_DRIVE_EVENT_LEASE))
 		lease_changed(drive, data);
 	else if (!strcmp(event, XO_DRIVE_EVENT_LINK_CLOSED))

@@ -53,6 +53,14 @@ enum xo_drive_plug {
 	XO_DRIVE_RETURNING, /* open again; its process has not taken it yet */
 };
 
+/* The newest text that the process has told: saved at once if it is alone, else a moment later, for all until then. */
+struct xo_description {
+	int fd; /* -1: none waits */
+	size_t length;
+	uv_timer_t *timer;
+	uint64_t saved; /* ns */
+};
+
 struct xo_drive {
 	LIST_ENTRY(xo_drive) entry;
 	struct xo_drives *all;
@@ -62,6 +70,7 @@ struct xo_drive {
 	struct xo_worker *worker;
 	struct xo_optical_device device;
 	struct xo_tray_disc disc;
+	struct xo_description described; /* what has become of it, still to be saved */
 	json_int_t eject_asked; /* the link whose guest was asked to open the tray; 0: none */
 	LIST_HEAD(, xo_attachment) links;
 	struct xo_loans loans;

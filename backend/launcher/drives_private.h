@@ -46,6 +46,9 @@ void xo_drive_insert_lost(struct xo_drive *drive, const char *why);
 /* A guest has opened the tray. If it was asked to, the disc that somebody wanted out is taken. */
 void xo_drive_tray_opened(struct xo_drive *drive);
 
+/* Saves what its process said last of the disc, if that waits. */
+void xo_drive_save_disc(struct xo_drive *drive);
+
 /* Sends "insert" with the disc that is open. */
 int xo_drive_insert_disc(struct xo_drive *drive, bool again);
 

@@ -933,6 +933,12 @@ def opened_tray_is_told_by_the_successor():
     check(died == 4, f"died {died} times")
 
 
+def described(disc):
+    """It has the track that RESERVE TRACK makes."""
+    with open(f"{disc}.json", encoding="utf-8") as f:
+        return len(json.load(f).get("tracks", [])) == 1
+
+
 def discs_are_described_whoever_dies():
     """The launcher dies as it writes what has become of a disc: with the text beside the old one, and in its place."""
     died = []
@@ -948,15 +954,11 @@ def discs_are_described_whoever_dies():
             for _ in range(3):  # what a new guest and a new disc have to be told
                 front.command()
 
-            def described():
-                with open(f"{disc}.json", encoding="utf-8") as f:
-                    return len(json.load(f).get("tracks", [])) == 1
-
             def all_is_written():
                 """It serves, and the drive has told it all: that comes before the guest's answer, and the next "list" behind it."""
-                return described() and daemon.serves() and front.command() and daemon.serves()
+                return described(disc) and daemon.serves() and front.command() and daemon.serves()
 
-            check(not described(), "a blank disc has a track")
+            check(not described(disc), "a blank disc has a track")
             daemon.kill()
             daemon.start({"XENOPTIC_KILL": f"launcher.{point}={number}"})
             check(front.command(RESERVE_TRACK) == (0, 0), "RESERVE TRACK")
@@ -969,7 +971,7 @@ def discs_are_described_whoever_dies():
                 died.append(point)
             daemon.start()
             daemon.ready()
-            Daemon.wait(described, lambda: f"launcher.{point}={number}: the disc's description is the old one")
+            Daemon.wait(lambda: described(disc), lambda: f"launcher.{point}={number}: the disc's description is the old one")
             guest.destroy()
             daemon.idle()
             daemon.stop()
@@ -1063,6 +1065,46 @@ def hand_over_is_resumed():
         daemon.stop()
 
 
+def busy_tray_does_not_keep_the_launcher_writing():
+    """A guest opens and closes the tray without a pause: that is not saved each time, and the last of it is not lost."""
+    for end in ("launcher", "launcher and drive", "eject", "guest"):
+        daemon = Daemon().ready()
+        guest = Guest(daemon)
+        front = guest.frontend
+        front.connect()
+        disc = f"{DIR}/busy-{end.replace(' ', '-')}"
+        check(daemon.cli("disc", "new", disc, "--type", "cd-r").returncode == 0, "disc new")
+        daemon.control("insert", drive=guest.drive, disc=disc)
+        is_ready(front)
+        daemon.kill()
+        daemon.start({"XENOPTIC_KILL": "launcher.saved=80"})
+        daemon.ready()
+        for _ in range(300):
+            front.command(OPEN)
+            front.command(LOAD)
+        check(daemon.cli("control", "list").returncode == 0, "the launcher has written something 80 times")
+        is_ready(front)
+        front.command(OPEN)
+        front.command(LOAD)
+        is_ready(front)
+        check(front.command(RESERVE_TRACK) == (0, 0), "RESERVE TRACK")
+        if end == "eject":
+            daemon.control("eject", drive=guest.drive)
+            check(described(disc), "the disc is out and its description is the old one")
+        elif end == "guest":
+            guest.destroy()
+            daemon.idle()
+            check(described(disc), "the drive is closed and the disc's description is the old one")
+        else:
+            daemon.kill(*([daemon.pid(*guest.disk)] if "drive" in end else []))
+            daemon.start()
+            daemon.ready()
+            Daemon.wait(lambda: described(disc), lambda: "the disc's description is the old one")
+        if end != "guest":
+            guest.destroy()
+        daemon.stop()
+
+
 # Cases that share a daemon, then those that bring their own.
 SHARED = [
     connects_serves_and_detaches,
@@ -1101,6 +1143,7 @@ OWN = [
     insert_outlives_who_dies_of_it,
     insert_that_fails_leaves_nothing,
     hand_over_is_resumed,
+    busy_tray_does_not_keep_the_launcher_writing,
     launcher_dies_at_every_point_of_a_connection,
 ]
 
