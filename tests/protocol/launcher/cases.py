@@ -987,12 +987,19 @@ def is_ready(front):
     check(front.command() == (0, 0), "the guest's drive is not ready")
 
 
+def counted(kills, limit=5):
+    """A daemon, and a guest whose drive does not poll, so that each command of its burner has a known number."""
+    drive = f"virtual:counted{Daemon.count}"
+    config = f"[xenopticd]\nrestart-limit = {limit}\n[drive {drive}]\npoll-ms = 0\n"
+    daemon = Daemon(config=config, environment={"XENOPTIC_KILL": kills}).ready()
+    return daemon, Guest(daemon, drive=drive)
+
+
 def insert_outlives_who_dies_of_it():
     """The drive process dies as it takes a disc, alone or with the launcher: its successor has it."""
     for kills in ("burner.done=3", "burner.committed=3", "burner.done=3,launcher.ended=1",
                   "burner.committed=3,launcher.ended=1"):  # fmt: skip
-        daemon = Daemon(environment={"XENOPTIC_KILL": kills}).ready()
-        guest = Guest(daemon)
+        daemon, guest = counted(kills)
         guest.frontend.connect()
         put = daemon.cli("control", "insert", json.dumps({"drive": guest.drive, "disc": image("a")}))
         if "launcher" in kills:
@@ -1014,9 +1021,7 @@ def insert_outlives_who_dies_of_it():
 
 def insert_that_fails_leaves_nothing():
     """The door is locked, or the drive is given up: the tray is empty, also by the record."""
-    kills = "burner.done=8,burner.done=9"
-    daemon = Daemon(config="[xenopticd]\nrestart-limit = 1\n", environment={"XENOPTIC_KILL": kills}).ready()
-    guest = Guest(daemon)
+    daemon, guest = counted("burner.done=8,burner.done=9", limit=1)
     guest.frontend.connect()
     for _ in range(3):
         guest.frontend.command()
@@ -1042,8 +1047,7 @@ def hand_over_is_resumed():
         ("burner.done=6,burner.done=7", 2, 2), ("burner.committed=6,drive.undone=1", 2, 2),
         ("burner.done=6,launcher.ended=1", 2, 1), ("burner.done=6,burner.done=7", 1, 2),
     ):  # fmt: skip
-        daemon = Daemon(config=f"[xenopticd]\nrestart-limit = {limit}\n", environment={"XENOPTIC_KILL": kills}).ready()
-        guest = Guest(daemon)
+        daemon, guest = counted(kills, limit)
         guest.frontend.connect()
         for cdb in (TUR, TUR, PREVENT):  # the third to the fifth of the burner's commands
             guest.frontend.command(cdb)
