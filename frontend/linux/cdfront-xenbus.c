@@ -353,7 +353,6 @@ static int cdfront_add_host(struct cdfront *info)
 {
 	int err;
 
-	info->host->max_sectors = info->max_bytes / SECTOR_SIZE;
 	info->host->can_queue = info->ids - CDFRONT_RESERVED_IDS;
 	err = scsi_add_host(info->host, &info->dev->dev);
 	if (err)
@@ -367,6 +366,8 @@ static void cdfront_connected(struct cdfront *info)
 	bool waited;
 
 	if (info->dev->state == XenbusStateInitialised) {
+		/* For a drive that is added from here on. */
+		info->host->max_sectors = info->max_bytes / SECTOR_SIZE;
 		spin_lock_irq(&info->lock);
 		waited = info->state == CDFRONT_WAITING;
 		if (waited || info->state == CDFRONT_ABSENT)

@@ -99,5 +99,20 @@ cdfront_unload g1
 guest g1 'insmod /tmp/xen-cdfront.ko'
 guest_drive g1
 guest_reads disc.iso
+
+note "to a backend that takes less: a drive that is found anew has its limit"
+xl save g1 saved
+wait_until 30 drive_free
+xl restore -p saved
+xenoptic attach g1 drive=virtual:v1 bus=vcd
+xenstore-write "$(xenstore-read "/local/domain/$(xl domid g1)/device/vcd/0/backend")/max-transfer" 122880
+xl unpause g1
+guest_console g1
+limited() { [ "$(guest g1 'cat /sys/block/sr0/queue/max_hw_sectors_kb')" = 120 ]; }
+wait_until 60 limited
+guest g1 'echo 1 >/sys/block/sr0/device/delete; for host in /sys/class/scsi_host/host*; do echo "- - -" >$host/scan; done'
+guest_drive g1
+limited || fail "another limit: $(guest g1 'cat /sys/block/sr0/queue/max_hw_sectors_kb')"
+guest_reads disc.iso
 cdfront_clean g1
 guest_destroy g1
