@@ -334,6 +334,37 @@ static void events_without_responses(void **state)
 	assert_int_equal(xo_front_state(rig->front), XO_FRONT_CONNECTED);
 }
 
+/* Submits again, and is answered while the front still looks at the ring. */
+static void answered_and_sent_again(struct xo_front_command *command)
+{
+	struct rig *rig = command->priv;
+	struct vscsiif_request request;
+
+	assert_int_equal(command->transport, XO_TRANSPORT_OK);
+	if (++rig->done == 10 * RING_SIZE(&rig->fake.ring))
+		return;
+	assert_int_equal(xo_front_submit(command), 0);
+	rig_take(rig, &request);
+	fake_good(&rig->fake, &request);
+}
+
+/* A backend as fast as the program: each look at the ring finds one more answer. */
+static void answers_that_keep_coming(void **state)
+{
+	struct rig *rig = *state;
+	struct xo_front_command *command = rig_submit(rig, 0x00, XO_DIR_NONE, 0);
+	struct vscsiif_request request;
+
+	command->done = answered_and_sent_again;
+	rig_take(rig, &request);
+	fake_good(&rig->fake, &request);
+	rig_settle(rig);
+	assert_string_equal(xo_front_error(rig->front), "");
+	assert_int_equal(rig->done, 10 * RING_SIZE(&rig->fake.ring));
+	assert_int_equal(xo_front_state(rig->front), XO_FRONT_CONNECTED);
+	xo_front_give(command);
+}
+
 /* Random pages of rubbish, seeded: whatever comes, each command ends once. */
 static void rubbish(void **state)
 {
@@ -649,6 +680,7 @@ int main(void)
 		TEST(producer_backwards),
 		TEST(absurd_lengths_are_cut),
 		TEST(events_without_responses),
+		TEST(answers_that_keep_coming),
 		TEST(rubbish),
 		TEST(backend_closes_with_commands_in_flight),
 		cmocka_unit_test_setup_teardown(reconnects_when_the_backend_comes_back,
