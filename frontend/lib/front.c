@@ -319,10 +319,11 @@ static int check_options(struct xo_front_options *options)
 		options->slots = 4;
 	if (options->slot_size == 0)
 		options->slot_size = 128u << 10;
-	options->slot_size = options->slot_size / XO_FRONT_PAGE * XO_FRONT_PAGE;
-	if (!options->type || options->slots > XO_FRONT_SLOTS_MAX || options->slot_size == 0 ||
+	if (!options->type || options->slots > XO_FRONT_SLOTS_MAX ||
 	    options->slot_size > XO_FRONT_SLOT_SIZE_MAX)
 		return -EINVAL;
+	options->slot_size =
+		(options->slot_size + XO_FRONT_PAGE - 1) / XO_FRONT_PAGE * XO_FRONT_PAGE;
 	return 0;
 }
 

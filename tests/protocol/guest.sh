@@ -63,6 +63,7 @@ assert d["product"] == "TEST READER" and d["disc"]["status"] == "complete", d' "
 
 expect "raw" 0 "TEST READER" raw 12 0 0 0 24 0 --in 36
 expect "raw in one word" 0 "TEST READER" raw 120000002400 --in 36
+expect "raw, not whole pages" 0 "TEST READER" raw 12 0 0 0 24 0 --in 70000
 expect "raw, refused" 1 "SECURITY PROTOCOL OUT: Illegal Request, .*nvalid command operation code \(05/20/00\)" raw b5 0 0 0 0 0 0 0 0 0 0 0
 { run --json raw 12 0 0 0 24 0 --in 36 && grep -q '"data": "058005' "$lb_dir/out"; } || lb_fail "raw --json"
 { run raw --binary --in 8 25 0 0 0 0 0 0 0 0 0 && [ "$(wc -c <"$lb_dir/out")" = 8 ]; } || lb_fail "raw --binary"

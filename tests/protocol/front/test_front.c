@@ -127,6 +127,30 @@ static void limits_are_the_backends(void **state)
 	xo_front_give(command);
 }
 
+/* What is shared are pages: as many as hold the bytes that were asked for. */
+static void any_size_may_be_asked_for(void **state)
+{
+	static const struct xo_front_options options = { .type = "vscsi", .slot_size = 70000 };
+	struct rig *rig = *state;
+
+	rig_start(rig, 128, &options);
+	assert_int_equal(xo_front_max_transfer(rig->front), 18 * 4096);
+}
+
+static void more_than_a_slot_can_be(void **state)
+{
+	static const uint32_t sizes[] = { XO_FRONT_SLOT_SIZE_MAX + 1, UINT32_MAX };
+	struct xo_front_options options = { .type = "vscsi" };
+	struct rig *rig = *state;
+	char *error;
+
+	for (size_t i = 0; i < XO_ARRAY_SIZE(sizes); i++) {
+		options.slot_size = sizes[i];
+		assert_int_equal(xo_front_new(&rig->front, &options, &error), -EINVAL);
+		free(error);
+	}
+}
+
 static void refused_before_it_is_sent(void **state)
 {
 	struct rig *rig = *state;
@@ -668,6 +692,8 @@ int main(void)
 		TEST(no_data_no_segments),
 		TEST(data_of_every_size),
 		TEST_EMPTY(limits_are_the_backends),
+		TEST_EMPTY(any_size_may_be_asked_for),
+		TEST_EMPTY(more_than_a_slot_can_be),
 		TEST(refused_before_it_is_sent),
 		TEST(several_at_once_in_any_order),
 		TEST(abort_names_its_target),
