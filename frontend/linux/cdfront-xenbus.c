@@ -578,7 +578,8 @@ static void cdfront_leave(struct cdfront *info)
 /*
  * The device's nodes were away and are there again: the guest was restored to
  * nothing, which loses the other end, or they were removed and made again
- * before the bus looked. It takes them for those that it knows.
+ * before the bus looked. It takes them for those that it knows. Or the device
+ * was closed before the guest was suspended (cdfront_resume).
  */
 static bool cdfront_made_anew(struct xenbus_device *dev)
 {
@@ -628,8 +629,16 @@ static int cdfront_resume(struct xenbus_device *dev)
 {
 	struct cdfront *info = dev_get_drvdata(&dev->dev);
 
-	if (info->closed)
+	if (info->closed) {
+		/*
+		 * What the other backend did is no fault of this one. A host that was
+		 * removed cannot be added again: cdfront_class_changed() has the device
+		 * probed anew, which it knows by its state, Initialising in the store only.
+		 */
+		cdfront_free_ring(info);
+		dev->state = XenbusStateClosed;
 		return 0;
+	}
 	scsi_block_requests(info->host);
 	cdfront_unwatch(&info->units_watch);
 	spin_lock_irq(&info->lock);
@@ -658,12 +667,15 @@ static struct xenbus_driver cdfront_driver = {
 	.otherend_changed = cdfront_backend_changed,
 };
 
-/* Of all that is written there, this comes with new nodes only. */
+/*
+ * Of all that is written there, this comes with new nodes only; the folder itself
+ * when the watch is set, at first and whenever the guest was resumed.
+ */
 static bool cdfront_class_wanted(struct xenbus_watch *watch, const char *path, const char *token)
 {
 	const char *name = strrchr(path, '/');
 
-	return name && !strcmp(name, "/backend");
+	return !strcmp(path, watch->node) || (name && !strcmp(name, "/backend"));
 }
 
 static int cdfront_match_anew(struct device *dev, const void *unused)

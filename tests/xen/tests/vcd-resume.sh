@@ -29,8 +29,20 @@ make_iso disc.iso 8 5
 make_iso other.iso 6 6
 cdfront_start g1
 DRIVE=virtual:v1
-xenoptic attach g1 drive=$DRIVE bus=vcd
 xenoptic disc insert virtual:v1 "$PWD/disc.iso"
+
+note "from a backend that broke the protocol: the drive is back"
+domid=$(xl domid g1)
+"$XO_BIN/rogue" "$domid" 0 wrong-id >rogue 2>&1 &
+ROGUE=$!
+wait_until 60 guest g1 'test -c /dev/sg0' || fail "no drive: $(cat rogue)"
+guest g1 '! sg_raw -r 64 /dev/sg0 bd 00 00 00 00 00 00 00 00 40 00 00'
+wait_until 60 guest g1 '! test -c /dev/sg0' || fail "the drive is still there"
+kill $ROGUE
+wait $ROGUE || :
+xl save g1 saved
+xenstore-rm "/local/domain/0/backend/rogue/$domid"
+restore drive=$DRIVE bus=vcd
 guest_drive g1
 guest g1 'blockdev --rereadpt /dev/sr0 2>/dev/null; cp /bin/dd /tmp/reader'
 guest_reads disc.iso
