@@ -69,7 +69,7 @@ int xo_grants_open(struct xo_grants *grants, uint16_t domid, const uint32_t *ref
 						       PROT_READ | PROT_WRITE);
 	if (!grants->ring) {
 		r = errno ? -errno : -EIO;
-		xo_error("cannot map the ring (reference %u of domain %u): %s", refs[0], domid,
+		xo_debug("cannot map the ring (reference %u of domain %u): %s", refs[0], domid,
 			 strerror(-r));
 		xo_grants_close(grants);
 		return r;

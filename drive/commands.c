@@ -114,8 +114,8 @@ static void attach(struct xo_control_call *call, struct xo_drive_link *link,
 		xo_holding_attach(drive, record, false);
 	}
 	xo_links_recover(link);
-	xo_info("link %u: domain %u (%s), %s: %s", record->id, record->domid, record->name,
-		record->path, xo_query_standing(drive, record->id));
+	xo_log_limited(XO_LOG_INFO, "link %u: domain %u (%s), %s: %s", record->id, record->domid,
+		       record->name, record->path, xo_query_standing(drive, record->id));
 	xo_control_reply(drive, call->id,
 			 json_pack("{s:s,s:I,s:I}", "lease", xo_query_standing(drive, record->id),
 				   "holder", (json_int_t)drive->lease.holder, "max-transfer",

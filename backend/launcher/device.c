@@ -18,6 +18,9 @@
 #define LEAVE_NS UINT64_C(5000000000)
 #define STEPS_MAX 64 /* it comes to rest long before */
 #define LOOKS_MAX 200 /* in a second */
+/* As many as there are messages in base/log.h. No guest that boots or loads its driver comes near to it. */
+#define BEGINS_MAX 20
+#define BEGINS_NS UINT64_C(10000000000)
 
 static void timer_free(uv_handle_t *handle)
 {
@@ -36,6 +39,23 @@ void xo_device_touch_later(struct xo_device *device)
 {
 	if (device->retry)
 		uv_timer_start(device->retry, retry_expired, RETRY_MS, 0);
+}
+
+bool xo_device_may_begin(struct xo_device *device)
+{
+	if (xo_rate_allows(&device->begins, xo_now_ns())) {
+		device->delayed = false;
+		return true;
+	}
+	if (!device->delayed)
+		xo_log_limited_at(&device->delays, XO_LOG_WARNING,
+				  "device %u/%u of %s: the guest connects more than %d times in %d "
+				  "s: it has to wait",
+				  device->domid, device->number, device->name, BEGINS_MAX,
+				  (int)(BEGINS_NS / 1000000000));
+	device->delayed = true;
+	xo_device_touch_later(device);
+	return false;
 }
 
 struct xo_device *xo_device_new(struct xo_devices *devices, unsigned int domid, unsigned int number)
@@ -61,6 +81,7 @@ struct xo_device *xo_device_new(struct xo_devices *devices, unsigned int domid, 
 	device->domid = domid;
 	device->number = number;
 	xo_rate_init(&device->looks, LOOKS_MAX, UINT64_C(1000000000));
+	xo_rate_init(&device->begins, BEGINS_MAX, BEGINS_NS);
 	snprintf(device->base, sizeof(device->base), "%s/%u/%u", devices->root, domid, number);
 	LIST_INSERT_HEAD(&devices->list, device, entry);
 	devices->count++;
@@ -100,8 +121,8 @@ void xo_device_fail(struct xo_device *device, const char *format, ...)
 	vsnprintf(device->error, sizeof(device->error), format, args);
 	va_end(args);
 	xo_text_clean(device->error); /* it may hold what a worker said */
-	xo_error("device %u/%u of %s: %s", device->domid, device->number, device->name,
-		 device->error);
+	xo_log_limited_at(&device->errors, XO_LOG_ERROR, "device %u/%u of %s: %s", device->domid,
+			  device->number, device->name, device->error);
 	device->facts.failed = true;
 	write_error_node(device, device->error);
 	device->all->event(device->all->priv, "device-error",
@@ -186,6 +207,15 @@ static void read_frontend(struct xo_device *device)
 	if (before == now || before == XO_XENBUS_UNKNOWN)
 		return;
 	device->close_asked = false;
+	device->refused_again |= xo_units_refused(device);
+}
+
+/* The drives of units that were refused are asked for again. */
+static void retry_refused(struct xo_device *device)
+{
+	if (!device->refused_again || !xo_device_may_begin(device))
+		return;
+	device->refused_again = false;
 	xo_units_retry(device, NULL);
 }
 
@@ -239,6 +269,7 @@ void xo_device_read(struct xo_device *device)
 	read_frontend(device);
 	if (device->gone)
 		return;
+	retry_refused(device);
 	read_backend(device);
 	xo_units_read(device);
 	/* Only while it begins: a connected frontend that changes these nodes harms but itself. */

@@ -177,6 +177,8 @@ int xo_ring_start(struct xo_device *device)
 		xo_device_fail(device, "%s", error);
 		return 0;
 	}
+	if (!xo_device_may_begin(device))
+		return -EAGAIN;
 	snprintf(name, sizeof(name), "%u/%u", device->domid, device->number);
 	r = xo_worker_new(device->all->workers, &xo_ring_worker_ops, name, device, &device->worker);
 	if (r)

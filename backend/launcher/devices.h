@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "base/log.h"
 #include "base/ring_control.h"
 #include "daemon_config.h"
 #include "drives.h"
@@ -87,6 +88,13 @@ struct xo_device {
 	uv_timer_t *retry;
 	uint64_t leaving_since; /* its domain or nodes were found gone; 0: they are there */
 	struct xo_rate looks; /* a guest cannot keep us busy by writing its state */
+	/* Nor by connecting, with a process, links and the state file each time. */
+	struct xo_rate begins;
+	bool delayed; /* it has begun too often and waits */
+	bool refused_again; /* its refused units are to be tried again, when it may begin */
+	/* What its guest can have us say over and over; other guests' messages are not left out for it. */
+	struct xo_log_limit errors;
+	struct xo_log_limit delays;
 	char error[512];
 };
 

@@ -21,6 +21,9 @@ void xo_device_read(struct xo_device *device);
 /* Does what there is to do. The device may be freed. */
 void xo_device_advance(struct xo_device *device);
 
+/* Whether its guest may have another connection now; if not, the device is looked at again in a while. */
+bool xo_device_may_begin(struct xo_device *device);
+
 /* Writes the error node and closes the device. */
 void xo_device_fail(struct xo_device *device, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -33,6 +36,7 @@ void xo_units_progress(const struct xo_device *device, enum xo_progress *progres
 int xo_units_run(struct xo_device *device, enum xo_phase phase);
 /* All of them are out of the ring worker that has ended. */
 void xo_units_ring_ended(struct xo_device *device);
+bool xo_units_refused(const struct xo_device *device);
 /* Those that were refused are new again. */
 void xo_units_retry(struct xo_device *device, const char *drive);
 /* Tells the frontend of a medium change or an eject request, by a counter of the unit's. */

@@ -64,8 +64,8 @@ static void refuse(struct xo_unit *unit, const char *message)
 
 	unit->facts.attach = XO_ATTACH_REFUSED;
 	snprintf(unit->error, sizeof(unit->error), "%.511s", message);
-	xo_error("device %u/%u of %s, unit %u: %s", device->domid, device->number, device->name,
-		 unit->number, unit->error);
+	xo_log_limited_at(&device->errors, XO_LOG_ERROR, "device %u/%u of %s, unit %u: %s",
+			  device->domid, device->number, device->name, unit->number, unit->error);
 	write_unit(unit, XO_OPTICAL_UNIT_ERROR, unit->error);
 	device->all->event(device->all->priv, "unit-error",
 			   json_pack("{s:i,s:i,s:i,s:s}", "domid", (int)device->domid, "devid",
@@ -339,14 +339,26 @@ void xo_units_ring_ended(struct xo_device *device)
 	}
 }
 
+static bool is_refused(const struct xo_unit *unit)
+{
+	return unit->present && unit->facts.attach == XO_ATTACH_REFUSED &&
+	       unit->facts.backend == XO_XENBUS_CLOSED;
+}
+
+bool xo_units_refused(const struct xo_device *device)
+{
+	for (unsigned int i = 0; i < XO_UNITS_MAX; i++)
+		if (is_refused(&device->units[i]))
+			return true;
+	return false;
+}
+
 void xo_units_retry(struct xo_device *device, const char *drive)
 {
 	for (unsigned int i = 0; i < XO_UNITS_MAX; i++) {
 		struct xo_unit *unit = &device->units[i];
 
-		if (!unit->present || unit->facts.attach != XO_ATTACH_REFUSED ||
-		    unit->facts.backend != XO_XENBUS_CLOSED ||
-		    (drive && strcmp(unit->drive, drive) != 0))
+		if (!is_refused(unit) || (drive && strcmp(unit->drive, drive) != 0))
 			continue;
 		if (switch_unit(unit, XO_XENBUS_INITIALISING))
 			continue;

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from rig import BUILD, DIR, PATIENCE
 from rig import Daemon, Failure, Frontend, Store, check, create, kill_and_wait, lbctl, main, running, shut_in
@@ -176,6 +177,41 @@ def floods_of_states_cost_no_other_guest(daemon):
     noisy.frontend.alive()
     noisy.destroy()
     quiet.destroy()
+
+
+def a_guest_that_connects_without_end_is_slowed_down(daemon):
+    """With a ring that cannot be mapped and a drive that is not there: each time a process, links and messages."""
+    guest, other = Guest(daemon), Guest(daemon)
+    front = guest.frontend
+    front.connect()
+    add_unit(guest, 1, "/dev/none", 1)
+    front.unit_state(1, 6)
+    front.leave()
+    front.state(1)
+    front.backend_state(2)
+    front.tell_ring()
+    front.store.write(front.base + "/ring-ref", 4242)
+    before = len(log_of(daemon))
+    begun = time.monotonic()
+    for _ in range(15):
+        front.state(3)
+        front.backend_state(5)
+        front.state(6)
+        front.backend_state(6)
+        front.state(1)
+        front.backend_state(2)
+    passed = time.monotonic() - begun
+    check(passed >= 10, f"15 connections in {passed:.1f} s, and as many attempts to get a drive")
+    lines = [x for x in log_of(daemon)[before:].splitlines() if x[1] < "7" and ": link " not in x]
+    check(len(lines) <= 4 * 20 * (passed // 10 + 1), f"{len(lines)} lines in {passed:.1f} s", lines)
+    check(f"device {guest.ring[1]} of {guest.name}: the guest connects more than" in log_of(daemon), "nobody was told")
+    # It is the noisy one's alone, and is over when it stops.
+    other.frontend.connect()
+    other.frontend.alive()
+    front.connect()
+    front.alive()
+    guest.destroy()
+    other.destroy()
 
 
 def add_unit(guest, number, drive, target):
@@ -1117,6 +1153,7 @@ SHARED = [
     rubbish_closes_the_device_with_a_message,
     states_that_are_none,
     floods_of_states_cost_no_other_guest,
+    a_guest_that_connects_without_end_is_slowed_down,
     units_come_and_go,
     wrong_units_are_refused_alone,
     busy_drive_is_refused_and_taken_later,
