@@ -100,15 +100,17 @@ stop
 # interrupted: the disc is closed, and the drive free
 serve "dvd+r:$lb_dir/broken"
 mkfifo "$lb_dir/slow"
-{ head -c 4000000 /dev/zero; sleep 1; } >"$lb_dir/slow" &
+{ head -c 4000000 /dev/zero; exec sleep 1000; } >"$lb_dir/slow" &
+feeder=$!
 lb_as 1 lb_spawn burn "$guest" burn "$lb_dir/slow"
 burn=$lb_pid
-for _ in {1..100}; do
-	[ "$(stat -c %s "$lb_dir/broken")" -gt 0 ] && break
+until [ "$(stat -c %s "$lb_dir/broken")" -gt 0 ]; do
+	kill -0 "$burn" || lb_fail "the burn ended: $(cat "$lb_dir/burn.log")"
 	sleep 0.1
 done
 lb_stop "$burn" INT
 status=$?
+kill "$feeder"
 [ "$status" = 130 ] || fail "interrupted: status $status"
 grep -q "of no use" "$lb_dir/burn.log" || lb_fail "interrupted: $(cat "$lb_dir/burn.log")"
 run eject || fail "interrupted: the door is locked"

@@ -101,14 +101,16 @@ expect "load" 0 "" eject --load
 expect "info again" 0 "CD-ROM, complete" info
 
 # two at once: the second is told
-lb_as 1 lb_spawn first "$guest" exec sleep 3
+# shellcheck disable=SC2016 # for the inner shell
+lb_as 1 lb_spawn first "$guest" exec sh -c 'echo $$ >"$0"; exec sleep 1000' "$lb_dir/pid"
 first=$lb_pid
-for _ in {1..50}; do
-	[ "$(xenstore-read /local/domain/1/device/vscsi/0/state)" = 4 ] && break
+until [ -s "$lb_dir/pid" ] && [ "$(xenstore-read /local/domain/1/device/vscsi/0/state)" = 4 ]; do
+	kill -0 "$first" || lb_fail "the first program ended"
 	sleep 0.1
 done
 expect "a second program" 3 "another program has it" raw 0 0 0 0 0 0
 # killed, it leaves the device connected: the next one undoes that
 lb_stop "$first" KILL 2>/dev/null
+kill "$(cat "$lb_dir/pid")"
 expect "after a killed program" 0 "XENOPTIC TEST READER" info
 exit 0
