@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 
-from rig import Daemon, check, kill_and_wait, lbctl, main, running
+from rig import Daemon, check, kill_and_wait, lbctl, main
 
 ABAR = 0xF0000000
 DEVICE = 27
@@ -58,7 +58,8 @@ class Guest:
         daemon.attach(self.domid, f"drive=virtual:{name}", f"bus={bus}")
         self.config(0x24, 4, ABAR)
         self.config(4, 2, 6)
-        self.worker = self.pid()
+        self.worker = ("ioemu", f"{self.domid}/{DEVICE}")
+        self.pid()  # it serves
         check(not self.exits(), "registers are read by exits")
 
     def config(self, register, size, value):
@@ -72,7 +73,7 @@ class Guest:
         return int(lbctl("io", self.domid, 0, "read", ABAR + 0x10, 4), 0)
 
     def pid(self):
-        return self.daemon.pid("ioemu", f"{self.domid}/{DEVICE}")
+        return self.daemon.pid(*self.worker)
 
     def order(self, command):
         # Forced, it does not ask the drive first.
@@ -116,8 +117,9 @@ def dead(guest, command):
 
 def soon(guest, command):
     """Its successor was started, and may not serve yet."""
-    kill_and_wait(guest.pid())
-    guest.daemon.until(lambda: not running(guest.worker))
+    worker = guest.pid()
+    kill_and_wait(worker)
+    guest.daemon.until(lambda: guest.daemon.workers()[guest.worker]["pid"] not in (0, worker))
     return guest.told(command)
 
 
