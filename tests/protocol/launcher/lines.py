@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from rig import BUILD, DIR, PATIENCE, Daemon, Frontend, Store, check, kill_and_wait, lbctl, main, running, shut_in
+from rig import BUILD, DIR, PATIENCE, Daemon, Frontend, Store, check, kill_and_wait, lbctl, main, shut_in
 
 DOM0 = Store(f"{DIR}/socket")
 
@@ -21,9 +21,10 @@ def paused(domid):
 
 def until(condition, *what):
     end = time.monotonic() + PATIENCE
-    while not condition():
+    while not (result := condition()):
         check(time.monotonic() < end, "waited too long", *what)
         time.sleep(0.005)
+    return result
 
 
 class Domain:
@@ -82,7 +83,7 @@ class Domain:
 
 
 def helper():
-    """xenoptic-domctl's process."""
+    """xenoptic-domctl's process; a zombie has no exe."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
@@ -94,8 +95,7 @@ def helper():
 
 
 def the_helper():
-    until(lambda: helper() and running(helper()), "no xenoptic-domctl")
-    return helper()
+    return until(helper, "no xenoptic-domctl")
 
 
 def log(daemon):
@@ -159,7 +159,7 @@ def what_is_wrong_is_said_everywhere(daemon):
     guest.json["b_info"]["extra"].append("-optical")  # without options, and one too many
     guest.finish().runs()
     check(guest.devices() == list(range(len(WRONG) + 2)), guest.devices())
-    said, listed = log(daemon), daemon.cli("list").stdout
+    said, listed = log(daemon), daemon.listed()
     for number, (option, reason) in enumerate(WRONG + (("", "right"), ("", "more than 8 times"))):
         if reason == "right":
             check(guest.drive(number) == "virtual:right", "the right one")
@@ -175,7 +175,7 @@ def what_is_wrong_is_said_everywhere(daemon):
     check(daemon.cli("detach", str(guest.domid), "0").returncode == 0, "detach")
     check(0 not in guest.devices(), guest.devices())
     guest.destroy()
-    daemon.until(lambda: "wrong" not in daemon.cli("list").stdout)
+    daemon.until(lambda: "wrong" not in daemon.listed())
     daemon.idle()
 
 
@@ -247,7 +247,7 @@ def the_longest_configuration_and_beyond(daemon):
             check(guest.devices() == [], content[:100], guest.error())
         else:
             check(reason in (guest.error() or ""), content[:100], guest.error())
-            check(guest.error() in daemon.cli("list").stdout, guest.error())
+            check(guest.error() in daemon.listed(), guest.error())
         guest.destroy()
     for number, make in enumerate((os.mkfifo, os.mkdir, lambda p: os.symlink("/etc/passwd", p))):
         guest = Domain(f"odd{number}").held()
@@ -434,7 +434,7 @@ def each_line_is_done_once():
         daemon.kill()
         daemon.start()
         daemon.ready()
-        daemon.until(lambda: guest.name in daemon.cli("list").stdout)
+        daemon.until(lambda: guest.name in daemon.listed())
         check(guest.devices() == [0, 1], guest.devices())
         guest.destroy()
         daemon.stop()
@@ -459,7 +459,7 @@ def a_daemon_without_drives_lists_what_others_serve():
     check(DOM0.permissions(path) == [f"n{storage.domid}", f"r{guest.domid}"], "permissions")
     listed = sorted(daemon.control("list")["guests"], key=lambda g: g["devid"])
     check([(g["backend"], g["state"]) for g in listed] == [(storage.domid, "initialising"), (0, "closed")], listed)
-    check("expected mode=rw or ro" in listed[1]["error"] and "virtual:far" in daemon.cli("list").stdout, listed)
+    check("expected mode=rw or ro" in listed[1]["error"] and "virtual:far" in daemon.listed(), listed)
     guest.destroy()
     storage.destroy()
     daemon.stop()

@@ -314,6 +314,12 @@ class Daemon:
         check(r.returncode == 0, f"{command}: {r.stderr.strip()}")
         return json.loads(r.stdout)
 
+    def listed(self):
+        """What `xenoptic list` prints."""
+        r = self.cli("list")
+        check(r.returncode == 0, f"list: {r.stderr.strip()}")
+        return r.stdout
+
     def attach(self, domid, *options):
         r = self.cli("attach", "--json", str(domid), *options)
         check(r.returncode == 0, f"attach: {r.stderr.strip()}")

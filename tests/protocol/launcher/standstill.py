@@ -168,7 +168,7 @@ def the_end_is_not_lost(daemon):
         guest = Guest(daemon, f"end-{death.__name__}")
         death(guest, "detach")
         check(guest.version() == 0xFFFFFFFF, death.__name__, "somebody answers")
-        check(daemon.cli("list").stdout.count(f"{guest.domid}/") == 0, "it is listed")
+        check(daemon.listed().count(f"{guest.domid}/") == 0, "it is listed")
         guest.destroy()
 
 
