@@ -11,6 +11,7 @@
  *	busy, timeout, aborted, error, reset	transport status, likewise
  *	underrun	carried out, and half of the data is said to be missing
  *	lost		carried out, and the transport fails on the way back
+ *	good		carried out, and said to have ended well: what the drive cannot do
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,19 +26,21 @@ struct kind {
 	uint32_t kcq;
 	enum xo_transport transport;
 	bool after;
+	bool good;
 };
 
 static const struct kind kinds[] = {
-	{ "not-ready", XO_SENSE_LONG_WRITE_IN_PROGRESS, XO_TRANSPORT_OK, false },
-	{ "medium-error", XO_SENSE_UNRECOVERED_READ, XO_TRANSPORT_OK, false },
-	{ "attention", XO_SENSE_POWER_ON_OR_RESET, XO_TRANSPORT_OK, false },
-	{ "busy", 0, XO_TRANSPORT_BUSY, false },
-	{ "timeout", 0, XO_TRANSPORT_TIMEOUT, false },
-	{ "aborted", 0, XO_TRANSPORT_ABORTED, false },
-	{ "error", 0, XO_TRANSPORT_ERROR, false },
-	{ "reset", 0, XO_TRANSPORT_RESET, false },
-	{ "underrun", 0, XO_TRANSPORT_OK, true },
-	{ "lost", 0, XO_TRANSPORT_ERROR, true },
+	{ "not-ready", XO_SENSE_LONG_WRITE_IN_PROGRESS, XO_TRANSPORT_OK, false, false },
+	{ "medium-error", XO_SENSE_UNRECOVERED_READ, XO_TRANSPORT_OK, false, false },
+	{ "attention", XO_SENSE_POWER_ON_OR_RESET, XO_TRANSPORT_OK, false, false },
+	{ "busy", 0, XO_TRANSPORT_BUSY, false, false },
+	{ "timeout", 0, XO_TRANSPORT_TIMEOUT, false, false },
+	{ "aborted", 0, XO_TRANSPORT_ABORTED, false, false },
+	{ "error", 0, XO_TRANSPORT_ERROR, false, false },
+	{ "reset", 0, XO_TRANSPORT_RESET, false, false },
+	{ "underrun", 0, XO_TRANSPORT_OK, true, false },
+	{ "lost", 0, XO_TRANSPORT_ERROR, true, false },
+	{ "good", 0, XO_TRANSPORT_OK, true, true },
 };
 
 struct fault {
@@ -75,7 +78,9 @@ static void fault_execute(struct xo_unit *unit, struct xo_command *command)
 	}
 	if (kind->after) {
 		xo_unit_execute(unit->next, command);
-		if (kind->transport)
+		if (kind->good)
+			xo_command_good(command, command->length);
+		else if (kind->transport)
 			command->transport = (uint8_t)kind->transport;
 		else
 			command->residual = XO_MAX(command->residual, command->length / 2);

@@ -343,6 +343,22 @@ static void test_fault_kinds(void **state)
 	}
 }
 
+static void test_fault_good(void **state)
+{
+	const uint8_t cdb[12] = { 0xa1 };
+	struct xo_command command = make(cdb, sizeof(cdb), XO_DIR_NONE, 0);
+	struct xo_unit *unit;
+
+	(void)state;
+	bottom.kcq[0] = XO_SENSE_CANNOT_WRITE_INCOMPATIBLE_FORMAT;
+	assert_int_equal(xo_fault_new(&unit, &bottom.unit, "1:1000:good:a1"), 0);
+	xo_unit_execute(unit, &command);
+	xo_unit_free(unit);
+	assert_int_equal(bottom.count, 1);
+	assert_true(xo_command_is_good(&command));
+	assert_int_equal(command.sense_length, 0);
+}
+
 static void test_bad_specs(void **state)
 {
 	static const char *const faults[] = {
@@ -682,25 +698,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_split_parts),
-		TEST(test_split_errors),
-		TEST(test_split_journal),
-		TEST(test_split_retries),
-		TEST(test_policy_filter),
-		TEST(test_fault_repeats),
-		TEST(test_fault_kinds),
-		TEST(test_bad_specs),
-		TEST(test_delay),
-		TEST(test_buffer_lasts),
-		TEST(test_buffer_runs_empty),
-		TEST(test_events_kept),
-		TEST(test_attention),
-		TEST(test_events_unsupported),
-		TEST(test_attention_passed_on),
-		TEST(test_handover_notes),
-		TEST(test_handover_waits),
-		TEST(test_handover_pages),
-		TEST(test_trace),
+		TEST(test_split_parts),	       TEST(test_split_errors),
+		TEST(test_split_journal),      TEST(test_split_retries),
+		TEST(test_policy_filter),      TEST(test_fault_repeats),
+		TEST(test_fault_kinds),	       TEST(test_fault_good),
+		TEST(test_bad_specs),	       TEST(test_delay),
+		TEST(test_buffer_lasts),       TEST(test_buffer_runs_empty),
+		TEST(test_events_kept),	       TEST(test_attention),
+		TEST(test_events_unsupported), TEST(test_attention_passed_on),
+		TEST(test_handover_notes),     TEST(test_handover_waits),
+		TEST(test_handover_pages),     TEST(test_trace),
 	};
 
 	return cmocka_run_group_tests_name("filters", tests, NULL, NULL);
