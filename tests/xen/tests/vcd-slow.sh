@@ -1,19 +1,33 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shows: xen-cdfront and time: a CLOSE of 40 s ends well, a BLANK of 40 s with the sense of the drive; one whose time is over is aborted
+# shows: xen-cdfront and time: a CLOSE of 40 s and a BLANK of 90 s end well, a BLANK of 40 s with the sense of the drive; one whose time is over is aborted
 # time: 900
 # when: full
 
-xenoptic_start '[drive virtual:v1]' 'trace = yes' 'delay = 5b=40000,a1=40000,2b=30000'
+# Discs of the virtual drive cannot be blanked: that of v2 is said to be.
+xenoptic_start '[drive virtual:v1]' 'trace = yes' 'delay = 5b=40000,a1=40000,2b=30000' \
+	'[drive virtual:v2]' 'trace = yes' 'delay = a1=90000' 'fault = 1:1000:good:a1'
 xenoptic disc new "$PWD/disc1" --type cd-r
+xenoptic disc new "$PWD/disc2" --type cd-r
 cdfront_start g1
 xenoptic attach g1 drive=virtual:v1 bus=vcd
 xenoptic disc insert virtual:v1 "$PWD/disc1"
 guest_drive g1
+xenoptic attach g1 drive=virtual:v2 bus=vcd
+xenoptic disc insert virtual:v2 "$PWD/disc2"
+guest_drive g1 /dev/sr1
 guest_raw g1
-guest g1 'dmesg -C'
+guest g1 'udevadm settle; dmesg -C'
 # How often the drive has carried out that operation code.
 traced() { xenoptic_log | grep -c "cdb=$1" || :; }
+
+note "a BLANK, far longer than sr's own commands may take; meanwhile the guest polls, and the other drive burns"
+guest g1 'cat /sys/block/sr1/device/timeout; echo 2000 >/sys/block/sr1/events_poll_msecs'
+[ "$(guest g1 'cat /sys/block/sr1/device/timeout')" -le 60 ]
+guest_bg g1 'begun=$(cut -d. -f1 /proc/uptime); /tmp/raw sr1 300 a1 00 00 00 00 00 00 00 00 00 00 00
+	echo "it took $(($(cut -d. -f1 /proc/uptime) - begun)) s"' >blanked
+blank=$BG
+wait_until 20 drive_says virtual:v2 BLANK || fail "no BLANK: $(xenoptic list)"
 
 note "a program's CLOSE, beside the guest's own polling, which waits for it as long as it may"
 guest_iso g1 2 3
@@ -24,6 +38,12 @@ note "it took $((SECONDS - begun)) s"
 grep -q 'wodim: 0' burned
 begins_with_iso disc1
 guest g1 'dmesg | tail -n 5'
+wait "$blank"
+cat blanked
+grep Good blanked
+[ "$(sed -n 's/^it took \([0-9]*\) s$/\1/p' blanked)" -ge 90 ] || fail "the BLANK was too short"
+[ "$(traced a1)" = 1 ] || fail "the trace does not tell: $(xenoptic_log | tail -n 12)"
+guest g1 '! dmesg | grep -iE "abort|timed out|timing out|reset|offline|sr 1.*(FAILED|hostbyte)"'
 
 note "a BLANK: the drive refuses it, when it has taken its time"
 begun=$SECONDS
