@@ -127,16 +127,17 @@ quietly 'odd() {
 	done'
 
 note "SG_IO of the wrong direction, and of none"
-quietly 'sense() { sg_raw -t 60 "$@" 2>&1 | tee -a /tmp/said; }
+quietly 'good() { sg_raw -t 60 "$@" >/tmp/said 2>&1 || { cat /tmp/said; return 1; }; }
+	illegal() { ! good "$@" >/dev/null && grep -iq "illegal request" /tmp/said || { cat /tmp/said; return 1; }; }
 	head -c 2048 /dev/zero >/tmp/zero
 	for device in /dev/sg0 /dev/sr0; do
-		sense -s 2048 -i /tmp/zero $device 28 00 00 00 00 00 00 00 01 00 | grep -i "illegal request" || exit 1
-		sense -r 64 $device 55 10 00 00 00 00 00 00 40 00 | grep -i "illegal request" || exit 1
-		sense -r 64 $device 00 00 00 00 00 00 | grep Good || exit 1
-		sense -s 64 -i /tmp/zero $device 00 00 00 00 00 00 | grep Good || exit 1
-		sense $device 28 00 00 00 00 00 00 00 01 00 | grep Good || exit 1
-		sense $device 12 00 00 00 24 00 | grep Good || exit 1
-		sense $device 00 00 00 00 00 00 | grep Good || exit 1
+		illegal -s 2048 -i /tmp/zero $device 28 00 00 00 00 00 00 00 01 00 || exit 1
+		illegal -r 64 $device 55 10 00 00 00 00 00 00 40 00 || exit 1
+		good -r 64 $device 00 00 00 00 00 00 || exit 1
+		good -s 64 -i /tmp/zero $device 00 00 00 00 00 00 || exit 1
+		good $device 28 00 00 00 00 00 00 00 01 00 || exit 1
+		good $device 12 00 00 00 24 00 || exit 1
+		good $device 00 00 00 00 00 00 || exit 1
 	done
 	# By the interface of read and write, too short, and with nothing to be had.
 	for n in 0 1 35 36 41 42 43 100; do
