@@ -438,14 +438,15 @@ guest_drive() {
 	}
 }
 
-# guest_raw NAME: /tmp/raw DEVICE SECONDS CDB… in the guest: a packet command that may take so long, to sr0 and the like.
+# guest_raw NAME: /tmp/raw DEVICE SECONDS CDB… in the guest: a packet command that may take so long, to sr0 and the like. It
+# says whether that "ended well": sg_raw prints a status that is Good beside a transport's error as well.
 # shellcheck disable=SC2016 # the guest expands it
 guest_raw() {
 	guest "$1" 'cat >/tmp/raw <<"END"
 g=/dev/$(basename /sys/block/$1/device/scsi_generic/*)
 t=$2
 shift 2
-sg_raw -t $t $g "$@" 2>&1
+sg_raw -t $t $g "$@" 2>&1 && echo "it ended well"
 END
 chmod +x /tmp/raw'
 }

@@ -23,15 +23,15 @@ doing() { xenoptic list | grep -qiE "^$1 .*$2"; }
 # The delay filter: the guest's other drive and its disk answer meanwhile.
 guest_bg g1 '/tmp/raw sr0 300 2b 00 00 00 00 00 00 00 00 00 >/tmp/seek; echo >>/tmp/seek'
 wait_until 60 doing "$DRIVE_LINK" 'SEEK' || fail "no SEEK: $(guest g1 'cat /tmp/seek'; xenoptic list)"
-guest g1 '/tmp/raw sr1 100 00 00 00 00 00 00; dd if=/dev/xvda of=/dev/null bs=4k count=1 skip=77777 iflag=direct 2>&1' | grep -E 'Good|copied'
+guest g1 '/tmp/raw sr1 100 00 00 00 00 00 00; dd if=/dev/xvda of=/dev/null bs=4k count=1 skip=77777 iflag=direct 2>&1' | grep -E 'ended well|copied'
 doing "$DRIVE_LINK" 'SEEK' || fail "the others waited for the slow drive"
 wait "$BG"
-guest g1 'cat /tmp/seek' | grep -i 'Status: Good'
+guest g1 'cat /tmp/seek' | grep 'ended well'
 
 # The guest's patience ends before the drive does: the guest hears of a time-out, and the drive goes on working.
 guest g1 'time /tmp/raw sr0 5 2b 00 00 00 00 00 00 00 00 00; true' | tee seek
 grep -iE 'time.?out|abort' seek
-guest g1 '/tmp/raw sr0 300 00 00 00 00 00 00' | grep Good
+guest g1 '/tmp/raw sr0 300 00 00 00 00 00 00' | grep 'ended well'
 
 # The kernel's path: xl destroy does not wait for a command in the drive, the next guest does. This one is the ring's own,
 # whose process has the drive by loan; the daemon is started again meanwhile.
