@@ -641,7 +641,10 @@ hvm_grub() {
 	sed -i '/^\(kernel\|ramdisk\|extra\|disk\) =/d' h1.cfg
 	XO_GUESTS+=(h1)
 	xl create -q h1.cfg
-	wait_until "${GRUB_PATIENCE:-120}" grep -q '400' "$2" || fail "GRUB has not read the disc: $(tail -n 5 "$2")"
+	wait_until "${GRUB_PATIENCE:-120}" grep -q '400' "$2" || {
+		xenoptic list --json | jq '.drives[].process.counters' # how far it came
+		fail "GRUB has not read the disc: $(tail -n 5 "$2")"
+	}
 	diff <(sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/\r//g' "$2" | grep -E '^[0-9]+$') text >diff ||
 		fail "GRUB printed other text: $(head -n 5 diff; head -c 400 "$2" | cat -v)"
 	xl destroy h1 2>/dev/null || : # GRUB's halt may have been faster

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shows: GRUB reads a disc by its own drivers of AHCI and IDE controllers, without the BIOS
 # when: full
-# time: 1500
+# time: 2700
 
 xenoptic_start
 BOOT_NATIVE=1
-GRUB_PATIENCE=600 # its driver of IDE reads words one by one, each an exit
+GRUB_PATIENCE=1800 # its driver of IDE reads words one by one, each an exit: 130,000 of them
 for bus in ahci ide; do
 	hvm_grub "$bus" "$bus.serial" ls
 	# What `ls` said: its own driver's name for the drive, and none of the BIOS's.
