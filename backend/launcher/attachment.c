@@ -166,6 +166,8 @@ static void removed(void *priv, const json_t *data, const char *error_class, con
 		free(reference); /* asked again at its successor, see offer_again */
 		return;
 	}
+	/* Whoever waited for the guest to let go may look at the disc now. */
+	xo_drive_save_disc(drive);
 	attachment = reference_take(priv);
 	if (attachment && attachment->again)
 		xo_drive_linger(drive);
