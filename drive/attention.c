@@ -30,11 +30,12 @@ void xo_attention_raise(struct xo_drive_record *record)
 
 void xo_attention_pass_on(struct xo_drive_record *record, uint32_t kcq)
 {
-	/* Of what has no entry of its own, the first says enough: nothing is as it was. */
-	const unsigned int medium = XO_ATTENTIONS - 1;
+	unsigned int which = XO_ATTENTIONS - 1;
 
-	xo_ledger_commit64(&record->attention.taker[kcq == told[medium] ? medium : 0],
-			   XO_ATTENTION_PENDING);
+	/* Of what has no entry of its own, the first says enough: nothing is as it was. */
+	while (which && told[which] != kcq)
+		which--;
+	xo_ledger_commit64(&record->attention.taker[which], XO_ATTENTION_PENDING);
 }
 
 /* A command that a successor carries out again is told what it was told before. */

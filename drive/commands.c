@@ -15,9 +15,6 @@
 /* Longer than any description of a disc. */
 #define DESCRIPTION_MAX (4u << 20)
 
-/* More than a drive has causes for. */
-#define UNIT_ATTENTIONS_MAX 16u
-
 static bool get_number(const json_t *arguments, const char *key, json_int_t min, json_int_t max,
 		       uint32_t *number)
 {
@@ -318,12 +315,12 @@ static int host_command(struct xo_drive *drive, const uint8_t cdb[6])
 {
 	int r;
 
-	for (unsigned int i = 0; i < UNIT_ATTENTIONS_MAX; i++) {
+	for (unsigned int i = 0; i < XO_UNIT_ATTENTIONS_MAX; i++) {
 		r = xo_inner_command(drive->handover, xo_inner_id(drive->record), cdb, 6,
 				     XO_DIR_NONE, NULL, 0, NULL);
 		if (r >> 16 != XO_KEY_UNIT_ATTENTION)
 			break;
-		if (drive->lease.state == XO_LEASE_HELD)
+		if (drive->held)
 			xo_attention_pass_on(drive->record, (uint32_t)r);
 	}
 	return r;

@@ -88,6 +88,7 @@ static void *next_job(void *priv)
 	TAILQ_REMOVE(&drive->queue, job, entry);
 	drive->running_since = xo_now_ns();
 	drive->undoing = drive->lease.state == XO_LEASE_DRAINING;
+	drive->held = drive->lease.state == XO_LEASE_HELD;
 	return job;
 }
 

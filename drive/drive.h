@@ -138,6 +138,7 @@ struct xo_drive {
 	struct xo_jobs queue;
 	struct xo_job undo;
 	bool undoing; /* the undo job that runs undoes; otherwise the heir takes all over */
+	bool held; /* somebody had the lease when the job that runs began */
 	struct xo_job poll;
 	struct xo_timer poll_timer;
 	uint64_t polled_commands; /* counters.commands at the last poll tick */

@@ -19,13 +19,11 @@
 #define PAUSE_MIN_NS (50 * 1000000ull)
 #define PAUSE_MAX_NS (2 * NS_PER_S)
 
-/* More unit attentions than a drive has causes for them. */
-#define ATTENTIONS_MAX 16
-
 struct handover {
 	struct xo_unit unit;
 	struct xo_drive_record *record;
 	bool patient; /* the guest has gone: what it left running is waited for */
+	bool failed; /* a command of the present step has, and may not another time */
 };
 
 static void set_flag(struct handover *handover, uint32_t flag)
@@ -189,12 +187,14 @@ static int inner(struct handover *handover, const uint8_t *cdb, uint8_t length,
 	for (;;) {
 		r = xo_inner_command(&handover->unit, xo_inner_id(handover->record), cdb, length,
 				     direction, data, size, NULL);
-		if (r >> 16 == XO_KEY_UNIT_ATTENTION && attentions++ < ATTENTIONS_MAX)
+		if (r >> 16 == XO_KEY_UNIT_ATTENTION && attentions++ < XO_UNIT_ATTENTIONS_MAX)
 			continue;
 		if (!handover->patient || xo_now_ns() - begun >= busy_limit(r) * NS_PER_S)
 			break;
 		pause_for(&pause);
 	}
+	if (!settled(r))
+		handover->failed = true;
 	if (r) {
 		xo_cdb_format(text, sizeof(text), cdb, length);
 		xo_log_limited(settled(r) || r == (int)XO_SENSE_NO_MEDIUM ? XO_LOG_DEBUG
@@ -247,27 +247,23 @@ static void undo_write(struct handover *handover)
 	close_track_session(handover, 2, 0);
 }
 
-static bool undo_lock(struct handover *handover)
+static void undo_lock(struct handover *handover)
 {
 	static const uint8_t allow[6] = { XO_OP_PREVENT_ALLOW };
 
-	return settled(inner(handover, allow, sizeof(allow), XO_DIR_NONE, NULL, 0));
+	inner(handover, allow, sizeof(allow), XO_DIR_NONE, NULL, 0);
 }
 
-static bool undo_agids(struct handover *handover)
+static void undo_agids(struct handover *handover)
 {
-	bool done = true;
-
 	for (unsigned int agid = 0; agid < 4; agid++) {
 		/* Key format 3Fh: invalidate (MMC-6 6.29.3.1.11). */
 		const uint8_t cdb[12] = {
 			[0] = XO_OP_REPORT_KEY, [10] = (uint8_t)(agid << 6 | 0x3f)
 		};
 
-		if (!settled(inner(handover, cdb, sizeof(cdb), XO_DIR_NONE, NULL, 0)))
-			done = false;
+		inner(handover, cdb, sizeof(cdb), XO_DIR_NONE, NULL, 0);
 	}
-	return done;
 }
 
 static void undo_speed(struct handover *handover)
@@ -317,27 +313,19 @@ static void undo_pages(struct handover *handover)
 	handover->record->undo.pages = 0;
 }
 
-static void give_lock_back(struct handover *handover)
-{
-	undo_lock(handover);
-}
-
-static void give_agids_back(struct handover *handover)
-{
-	undo_agids(handover);
-}
+static const struct {
+	uint32_t flag;
+	bool by_reset; /* undone by a reset as well */
+	void (*undo)(struct handover *handover);
+} steps[] = {
+	{ XO_UNDO_WRITE, false, undo_write },	      { XO_UNDO_LOCK, true, undo_lock },
+	{ XO_UNDO_AGID, true, undo_agids },	      { XO_UNDO_SPEED, false, undo_speed },
+	{ XO_UNDO_STREAMING, false, undo_streaming }, { XO_UNDO_PAGES, false, undo_pages },
+};
 
 /* Doing one of these twice does no harm, so a successor may begin again. */
 static void handover_release(struct xo_unit *unit)
 {
-	static const struct {
-		uint32_t flag;
-		void (*undo)(struct handover *handover);
-	} steps[] = {
-		{ XO_UNDO_WRITE, undo_write },	       { XO_UNDO_LOCK, give_lock_back },
-		{ XO_UNDO_AGID, give_agids_back },     { XO_UNDO_SPEED, undo_speed },
-		{ XO_UNDO_STREAMING, undo_streaming }, { XO_UNDO_PAGES, undo_pages },
-	};
 	struct handover *handover = (struct handover *)unit;
 
 	handover->patient = true;
@@ -351,15 +339,19 @@ static void handover_release(struct xo_unit *unit)
 	xo_unit_release_next(unit);
 }
 
+/* What fails stays noted for the hand-over: a reset is not kept waiting. */
 void xo_handover_reset(struct xo_unit *unit)
 {
 	struct handover *handover = (struct handover *)unit;
 
-	/* What fails stays noted for the hand-over: a reset is not kept waiting. */
-	if (has_flag(handover, XO_UNDO_LOCK) && undo_lock(handover))
-		clear_flag(handover, XO_UNDO_LOCK);
-	if (has_flag(handover, XO_UNDO_AGID) && undo_agids(handover))
-		clear_flag(handover, XO_UNDO_AGID);
+	for (size_t i = 0; i < XO_ARRAY_SIZE(steps); i++) {
+		if (!steps[i].by_reset || !has_flag(handover, steps[i].flag))
+			continue;
+		handover->failed = false;
+		steps[i].undo(handover);
+		if (!handover->failed)
+			clear_flag(handover, steps[i].flag);
+	}
 }
 
 void xo_handover_forget(struct xo_drive_record *record)

@@ -53,6 +53,9 @@ int xo_policy_new(struct xo_unit **unit, struct xo_unit *next, const struct xo_p
 /* Commands refused so far. */
 uint64_t xo_policy_refused(const struct xo_unit *unit);
 
+/* How often a command of the host's own is sent again for a unit attention: more than a drive has causes for. */
+#define XO_UNIT_ATTENTIONS_MAX 16u
+
 /*
  * Unit attentions that nobody but we can tell. After xo_attention_raise() the guest's next two
  * commands are told that the drive was reset, and that its medium may have changed.

@@ -851,12 +851,17 @@ def discs_are_taken_and_given_in_order(daemon):
     guest.destroy()
 
 
+def is_ready(front):
+    """The disc is in, after what a new guest and a new disc have to be told."""
+    for _ in range(3):
+        front.command()
+    check(front.command() == (0, 0), "the guest's drive is not ready")
+
+
 def asked_to_open(guest, disc):
     """It has this disc behind a locked door, and the host wants it out."""
     guest.daemon.control("insert", drive=guest.drive, disc=disc)
-    for _ in range(3):  # what a new guest and a new disc have to be told
-        guest.frontend.command()
-    check(guest.frontend.command() == (0, 0), "the disc is not ready")
+    is_ready(guest.frontend)
     check(guest.frontend.command(PREVENT) == (0, 0), "PREVENT")
     (answer,) = orders(guest.daemon, ("eject", {"drive": guest.drive}))
     check(answer.get("error", {}).get("class") == "Busy", answer)
@@ -987,8 +992,7 @@ def discs_are_described_whoever_dies():
             disc = f"{DIR}/blank-{point}-{number}"
             check(daemon.cli("disc", "new", disc, "--type", "cd-r").returncode == 0, "disc new")
             daemon.control("insert", drive=guest.drive, disc=disc)
-            for _ in range(3):  # what a new guest and a new disc have to be told
-                front.command()
+            is_ready(front)
 
             def all_is_written():
                 """It serves, and the drive has told it all: that comes before the guest's answer, and the next "list" behind it."""
@@ -1014,13 +1018,6 @@ def discs_are_described_whoever_dies():
             if over:
                 break
     check(len(set(died)) == 2, f"died at {died}")
-
-
-def is_ready(front):
-    """The disc is in, after what a new guest and a new disc have to be told."""
-    for _ in range(3):
-        front.command()
-    check(front.command() == (0, 0), "the guest's drive is not ready")
 
 
 def counted(kills, limit=5):
