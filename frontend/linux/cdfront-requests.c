@@ -228,8 +228,6 @@ static void cdfront_fill_data(struct cdfront_shadow *shadow, struct vscsiif_requ
 
 	if (!pages)
 		return;
-	if (shadow->sc->sc_data_direction == DMA_TO_DEVICE)
-		cdfront_copy(shadow, shadow->length, true);
 	if (!shadow->list) {
 		cdfront_fill_segments(shadow, req->seg);
 		req->nr_segments = pages;
@@ -242,23 +240,28 @@ static void cdfront_fill_data(struct cdfront_shadow *shadow, struct vscsiif_requ
 	req->nr_segments = VSCSIIF_SG_GRANT | 1;
 }
 
-static void cdfront_push(struct cdfront *info, const struct vscsiif_request *req)
+/* The next place in the ring, whose fields before the segments are 0. It is written, never read. */
+static struct vscsiif_request *cdfront_place(struct cdfront *info, const struct scsi_device *sdev)
+{
+	struct vscsiif_request *req = RING_GET_REQUEST(&info->ring, info->ring.req_prod_pvt);
+
+	lockdep_assert_held(&info->lock);
+	memset(req, 0, offsetof(struct vscsiif_request, seg));
+	req->channel = sdev->channel;
+	req->id = sdev->id;
+	req->lun = sdev->lun;
+	return req;
+}
+
+static void cdfront_push(struct cdfront *info)
 {
 	int notify;
 
 	lockdep_assert_held(&info->lock);
-	*RING_GET_REQUEST(&info->ring, info->ring.req_prod_pvt) = *req;
 	info->ring.req_prod_pvt++;
 	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&info->ring, notify);
 	if (notify)
 		notify_remote_via_irq(info->irq);
-}
-
-static void cdfront_address(const struct scsi_device *sdev, struct vscsiif_request *req)
-{
-	req->channel = sdev->channel;
-	req->id = sdev->id;
-	req->lun = sdev->lun;
 }
 
 /*
@@ -285,10 +288,9 @@ static bool cdfront_attention(struct cdfront *info, struct scsi_cmnd *sc)
 }
 
 /* An id and pages. 0, 1: it ends as it is, -EBUSY: later. */
-static int cdfront_prepare(struct cdfront *info, struct scsi_cmnd *sc)
+static int cdfront_prepare(struct cdfront *info, struct scsi_cmnd *sc, unsigned int *id)
 {
-	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
-	int id, err;
+	int err;
 
 	lockdep_assert_held(&info->lock);
 	if (info->state == CDFRONT_WAITING)
@@ -299,60 +301,70 @@ static int cdfront_prepare(struct cdfront *info, struct scsi_cmnd *sc)
 	}
 	if (cdfront_attention(info, sc))
 		return 1;
-	id = cdfront_id_get(info, CDFRONT_PREPARING);
-	if (id < 0)
-		return id;
-	info->shadows[id].sc = sc;
-	err = cdfront_get_pages(info, &info->shadows[id]);
-	if (err) {
-		cdfront_id_put(info, id);
-		if (err == -EBUSY)
-			return err;
-		sc->result = DID_ERROR << 16;
-		return 1;
-	}
-	cmd->id = id + 1;
-	return 0;
+	err = cdfront_id_get(info, CDFRONT_PREPARING);
+	if (err < 0)
+		return err;
+	*id = err;
+	info->shadows[*id].sc = sc;
+	err = cdfront_get_pages(info, &info->shadows[*id]);
+	if (!err)
+		return 0;
+	cdfront_id_put(info, *id);
+	if (err == -EBUSY)
+		return err;
+	sc->result = DID_ERROR << 16;
+	return 1;
+}
+
+/* Data for the drive, copied without the lock; -EBUSY: the backend went meanwhile. */
+static int cdfront_copy_out(struct cdfront *info, unsigned int id, unsigned long *flags)
+	__releases(&info->lock) __acquires(&info->lock)
+{
+	unsigned int epoch = info->epoch;
+
+	spin_unlock_irqrestore(&info->lock, *flags);
+	cdfront_copy(&info->shadows[id], info->shadows[id].length, true);
+	spin_lock_irqsave(&info->lock, *flags);
+	if (info->state == CDFRONT_CONNECTED && info->epoch == epoch)
+		return 0;
+	cdfront_id_put(info, id);
+	return -EBUSY;
+}
+
+static void cdfront_send(struct cdfront *info, struct scsi_cmnd *sc, unsigned int id)
+{
+	struct vscsiif_request *req = cdfront_place(info, sc->device);
+	unsigned int length = min_t(unsigned int, sc->cmd_len, VSCSIIF_MAX_COMMAND_SIZE);
+
+	req->act = VSCSIIF_ACT_SCSI_CDB;
+	req->rqid = id;
+	req->cmd_len = length;
+	memcpy(req->cmnd, sc->cmnd, length);
+	req->sc_data_direction = sc->sc_data_direction;
+	req->timeout_per_command = min_t(unsigned int, scsi_cmd_to_rq(sc)->timeout / HZ, U16_MAX);
+	cdfront_fill_data(&info->shadows[id], req);
+	info->shadows[id].kind = CDFRONT_COMMAND;
+	cdfront_push(info);
 }
 
 static enum scsi_qc_status cdfront_queuecommand(struct Scsi_Host *host, struct scsi_cmnd *sc)
 {
 	struct cdfront *info = shost_priv(host);
-	struct vscsiif_request req = { .act = VSCSIIF_ACT_SCSI_CDB };
 	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
-	struct cdfront_shadow *shadow;
 	unsigned long flags;
-	unsigned int epoch;
+	unsigned int id;
 	int err;
 
 	cmd->id = 0;
 	spin_lock_irqsave(&info->lock, flags);
-	err = cdfront_prepare(info, sc);
-	epoch = info->epoch;
-	spin_unlock_irqrestore(&info->lock, flags);
-	if (err)
-		goto out;
-	shadow = &info->shadows[cmd->id - 1];
-	req.rqid = cmd->id - 1;
-	req.cmd_len = min_t(unsigned int, sc->cmd_len, VSCSIIF_MAX_COMMAND_SIZE);
-	memcpy(req.cmnd, sc->cmnd, req.cmd_len);
-	req.sc_data_direction = sc->sc_data_direction;
-	req.timeout_per_command = min_t(unsigned int, scsi_cmd_to_rq(sc)->timeout / HZ, U16_MAX);
-	cdfront_address(sc->device, &req);
-	cdfront_fill_data(shadow, &req);
-
-	spin_lock_irqsave(&info->lock, flags);
-	if (info->state == CDFRONT_CONNECTED && info->epoch == epoch) {
-		shadow->kind = CDFRONT_COMMAND;
-		cdfront_push(info, &req);
-	} else {
-		/* It went while the data were copied. */
-		cdfront_id_put(info, cmd->id - 1);
-		cmd->id = 0;
-		err = -EBUSY;
+	err = cdfront_prepare(info, sc, &id);
+	if (!err && sc->sc_data_direction == DMA_TO_DEVICE)
+		err = cdfront_copy_out(info, id, &flags);
+	if (!err) {
+		cmd->id = id + 1;
+		cdfront_send(info, sc, id);
 	}
 	spin_unlock_irqrestore(&info->lock, flags);
-out:
 	if (err == -EBUSY)
 		return SCSI_MLQUEUE_HOST_BUSY;
 	if (err)
@@ -410,14 +422,36 @@ static int cdfront_result(u32 rslt)
 	return host << 16 | XEN_VSCSIIF_RSLT_STATUS(rslt);
 }
 
-/* The lock is released while data are copied and the mid-layer is told. */
+/* What is to be copied for it. */
+static unsigned int cdfront_data_in(const struct cdfront_shadow *shadow,
+				    const struct vscsiif_response *rsp)
+{
+	if (shadow->kind != CDFRONT_COMMAND || shadow->sc->sc_data_direction != DMA_FROM_DEVICE)
+		return 0;
+	return shadow->length - min_t(unsigned int, rsp->residual_len, shadow->length);
+}
+
+/* The thread releases the lock, and lets interrupts in, while data are copied. */
+static void cdfront_copy_in(struct cdfront *info, struct cdfront_shadow *shadow,
+			    unsigned int bytes, bool in_thread)
+{
+	lockdep_assert_held(&info->lock);
+	if (!in_thread) {
+		cdfront_copy(shadow, bytes, false);
+		return;
+	}
+	shadow->kind = CDFRONT_ENDING;
+	spin_unlock_irq(&info->lock);
+	cdfront_copy(shadow, bytes, false);
+	spin_lock_irq(&info->lock);
+}
+
 static void cdfront_end_command(struct cdfront *info, unsigned int id,
-				const struct vscsiif_response *rsp)
-	__releases(&info->lock) __acquires(&info->lock)
+				const struct vscsiif_response *rsp, bool in_thread)
 {
 	struct cdfront_shadow *shadow = &info->shadows[id];
 	struct scsi_cmnd *sc = shadow->sc;
-	unsigned int residual = min_t(unsigned int, rsp->residual_len, shadow->length);
+	unsigned int bytes = cdfront_data_in(shadow, rsp);
 	unsigned int sense = min3((unsigned int)rsp->sense_len,
 				  (unsigned int)VSCSIIF_SENSE_BUFFERSIZE,
 				  (unsigned int)SCSI_SENSE_BUFFERSIZE);
@@ -426,23 +460,18 @@ static void cdfront_end_command(struct cdfront *info, unsigned int id,
 		dev_warn_ratelimited(&info->dev->dev,
 				     "the backend leaves %u of %u bytes, with %u of sense\n",
 				     rsp->residual_len, shadow->length, rsp->sense_len);
-	shadow->kind = CDFRONT_ENDING;
-	spin_unlock_irq(&info->lock);
-	if (sc->sc_data_direction == DMA_FROM_DEVICE && shadow->length > residual)
-		cdfront_copy(shadow, shadow->length - residual, false);
+	if (bytes)
+		cdfront_copy_in(info, shadow, bytes, in_thread);
 	sc->result = cdfront_result(rsp->rslt);
-	scsi_set_resid(sc, residual);
+	scsi_set_resid(sc, min_t(unsigned int, rsp->residual_len, shadow->length));
 	memcpy(sc->sense_buffer, rsp->sense_buffer, sense);
-	spin_lock_irq(&info->lock);
 	((struct cdfront_cmd *)scsi_cmd_priv(sc))->id = 0;
 	cdfront_id_put(info, id);
-	spin_unlock_irq(&info->lock);
 	scsi_done(sc);
-	spin_lock_irq(&info->lock);
 }
 
 /* One response, copied from the ring. False: it cannot be. */
-static bool cdfront_take(struct cdfront *info, const struct vscsiif_response *rsp)
+static bool cdfront_take(struct cdfront *info, const struct vscsiif_response *rsp, bool in_thread)
 {
 	unsigned int id = rsp->rqid;
 	struct cdfront_shadow *shadow;
@@ -451,7 +480,7 @@ static bool cdfront_take(struct cdfront *info, const struct vscsiif_response *rs
 		return false;
 	shadow = &info->shadows[id];
 	if (shadow->kind == CDFRONT_COMMAND) {
-		cdfront_end_command(info, id, rsp);
+		cdfront_end_command(info, id, rsp, in_thread);
 		return true;
 	}
 	if (shadow->kind != CDFRONT_MANAGEMENT || shadow->done)
@@ -466,8 +495,28 @@ static bool cdfront_take(struct cdfront *info, const struct vscsiif_response *rs
 	return true;
 }
 
-/* What is in the ring up to its producer index; whether there was anything. */
-static bool cdfront_batch(struct cdfront *info)
+/* What one event brought. */
+struct cdfront_turn {
+	bool in_thread;			/* or in the interrupt itself */
+	bool any;			/* there was a response */
+	bool left;			/* there is one, for the thread */
+	unsigned int responses, bytes;	/* taken and copied */
+};
+
+/* Whether the response can be taken where it was heard of. */
+static bool cdfront_is_short(struct cdfront *info, const struct vscsiif_response *rsp,
+			     const struct cdfront_turn *turn)
+{
+	unsigned int bytes;
+
+	if (turn->in_thread || rsp->rqid >= info->ids)
+		return true;
+	bytes = cdfront_data_in(&info->shadows[rsp->rqid], rsp);
+	return turn->responses < CDFRONT_MAX_IDS && bytes <= CDFRONT_IRQ_BYTES - turn->bytes;
+}
+
+/* What is in the ring up to its producer index; whether anything was taken. */
+static bool cdfront_batch(struct cdfront *info, struct cdfront_turn *turn)
 {
 	RING_IDX rp = READ_ONCE(info->ring.sring->rsp_prod);
 	struct vscsiif_response rsp;
@@ -480,34 +529,38 @@ static bool cdfront_batch(struct cdfront *info)
 	}
 	while (info->state == CDFRONT_CONNECTED && info->ring.rsp_cons != rp) {
 		RING_COPY_RESPONSE(&info->ring, info->ring.rsp_cons, &rsp);
+		turn->left = !cdfront_is_short(info, &rsp, turn);
+		if (turn->left)
+			break;
 		info->ring.rsp_cons++;
 		any = true;
-		if (!cdfront_take(info, &rsp))
+		turn->responses++;
+		if (!turn->in_thread && rsp.rqid < info->ids)
+			turn->bytes += cdfront_data_in(&info->shadows[rsp.rqid], &rsp);
+		if (!cdfront_take(info, &rsp, turn->in_thread))
 			cdfront_break(info, "answered a request that was not made");
 	}
 	return any;
 }
 
-static bool cdfront_responses(struct cdfront *info)
+static void cdfront_responses(struct cdfront *info, struct cdfront_turn *turn)
 {
 	unsigned int empty = 0;
-	bool any = false;
 	int more = 0;
 
 	do {
 		/* An honest backend's index says more only where there is. */
-		if (cdfront_batch(info)) {
-			any = true;
+		if (cdfront_batch(info, turn)) {
+			turn->any = true;
 			empty = 0;
 		} else if (empty++ > CDFRONT_MAX_IDS) {
 			cdfront_break(info, "moves its index to and fro");
 			break;
 		}
-		if (info->state != CDFRONT_CONNECTED)
+		if (info->state != CDFRONT_CONNECTED || turn->left)
 			break;
 		RING_FINAL_CHECK_FOR_RESPONSES(&info->ring, more);
 	} while (more);
-	return any;
 }
 
 /* The kernel serves such events ever later; someone may wonder why the drive is slow. */
@@ -517,23 +570,55 @@ static void cdfront_idle_event(struct cdfront *info)
 		dev_warn_ratelimited(&info->dev->dev, "the backend sends events without a response\n");
 }
 
+/* With the lock held. Whether the channel may be heard again, and how it was used. */
+static bool cdfront_heard(struct cdfront *info, struct cdfront_turn *turn, unsigned int *eoi)
+{
+	lockdep_assert_held(&info->lock);
+	*eoi = XEN_EOI_FLAG_SPURIOUS;
+	if (info->state == CDFRONT_CONNECTED) {
+		cdfront_responses(info, turn);
+		if (turn->any) {
+			info->idle_events = 0;
+			*eoi = 0;
+		} else if (!turn->left && info->state == CDFRONT_CONNECTED) {
+			cdfront_idle_event(info);
+		}
+	}
+	/* No EOI: the channel of a rogue backend stays masked. */
+	return info->state != CDFRONT_BROKEN;
+}
+
 irqreturn_t cdfront_irq(int irq, void *arg)
 {
+	struct cdfront_turn turn = { .in_thread = false };
 	struct cdfront *info = arg;
-	unsigned int eoi = XEN_EOI_FLAG_SPURIOUS;
-	bool broken;
+	unsigned int eoi;
+	bool on;
 
+	spin_lock(&info->lock);
+	on = cdfront_heard(info, &turn, &eoi);
+	spin_unlock(&info->lock);
+	if (turn.left && on)
+		return IRQ_WAKE_THREAD;
+	if (on)
+		xen_irq_lateeoi(irq, eoi);
+	return IRQ_HANDLED;
+}
+
+irqreturn_t cdfront_irq_thread(int irq, void *arg)
+{
+	struct cdfront_turn turn = { .in_thread = true };
+	struct cdfront *info = arg;
+	unsigned int eoi;
+	bool on;
+
+	/* The mid-layer ends commands in a softirq: here, not in a thread more. */
+	local_bh_disable();
 	spin_lock_irq(&info->lock);
-	if (info->state == CDFRONT_CONNECTED && cdfront_responses(info)) {
-		info->idle_events = 0;
-		eoi = 0;
-	} else if (info->state == CDFRONT_CONNECTED) {
-		cdfront_idle_event(info);
-	}
-	broken = info->state == CDFRONT_BROKEN;
+	on = cdfront_heard(info, &turn, &eoi);
 	spin_unlock_irq(&info->lock);
-	/* No EOI: the channel of a rogue backend stays masked. */
-	if (!broken)
+	local_bh_enable();
+	if (on)
 		xen_irq_lateeoi(irq, eoi);
 	return IRQ_HANDLED;
 }
@@ -544,7 +629,7 @@ irqreturn_t cdfront_irq(int irq, void *arg)
 static int cdfront_send_management(struct cdfront *info, struct scsi_cmnd *sc, u8 act)
 {
 	struct cdfront_cmd *cmd = scsi_cmd_priv(sc);
-	struct vscsiif_request req = { .act = act };
+	struct vscsiif_request *req;
 	unsigned int i;
 	int id;
 
@@ -556,13 +641,14 @@ static int cdfront_send_management(struct cdfront *info, struct scsi_cmnd *sc, u
 	id = cdfront_id_get(info, CDFRONT_MANAGEMENT);
 	if (id < 0)
 		return -EIO;
-	req.rqid = id;
-	req.ref_rqid = cmd->id ? cmd->id - 1 : 0;
-	req.sc_data_direction = DMA_NONE;
-	cdfront_address(sc->device, &req);
+	req = cdfront_place(info, sc->device);
+	req->act = act;
+	req->rqid = id;
+	req->ref_rqid = cmd->id ? cmd->id - 1 : 0;
+	req->sc_data_direction = DMA_NONE;
 	for (i = 0; i < info->ids && act == VSCSIIF_ACT_SCSI_RESET; i++)
 		info->shadows[i].before_reset = info->shadows[i].kind == CDFRONT_COMMAND;
-	cdfront_push(info, &req);
+	cdfront_push(info);
 	return id;
 }
 

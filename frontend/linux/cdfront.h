@@ -12,10 +12,10 @@
  * breaks the protocol loses the device but not the guest.
  *
  * Three contexts meet here. Commands are queued by the mid-layer and ended by
- * the interrupt's thread; everything that xenstore asks for is done by one work
- * item, which alone may wait for the drive; error handlers wait for the backend
- * at most eh_timeout. The work is freezable: while the guest is suspended and
- * resumed it does not run.
+ * the interrupt, or by its thread where there is much to copy; everything that
+ * xenstore asks for is done by one work item, which alone may wait for the
+ * drive; error handlers wait for the backend at most eh_timeout. The work is
+ * freezable: while the guest is suspended and resumed it does not run.
  */
 
 #ifndef CDFRONT_H
@@ -53,6 +53,8 @@
 
 #define CDFRONT_RING_PAGES	4
 #define CDFRONT_MAX_IDS		64
+/* What an interrupt copies itself; more is left to its thread. */
+#define CDFRONT_IRQ_BYTES	(4 * XEN_PAGE_SIZE)
 /* Ids for an ABORT and a RESET, however many commands there are. */
 #define CDFRONT_RESERVED_IDS	2
 #define CDFRONT_MAX_BYTES	(512 * 1024)
@@ -179,7 +181,8 @@ void cdfront_id_put(struct cdfront *info, unsigned int id);
  * still write to them. With the lock held.
  */
 void cdfront_end_all(struct cdfront *info, enum cdfront_state state, int result);
-/* The thread of the event channel's interrupt. */
+/* The event channel's interrupt, and its thread. */
 irqreturn_t cdfront_irq(int irq, void *arg);
+irqreturn_t cdfront_irq_thread(int irq, void *arg);
 
 #endif
