@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The workers' event loop on epoll; timers are a short sorted list. */
+/* The workers' event loop on epoll; timers are a short sorted list, whose first is told to a timerfd. */
 #include "base/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 struct xo_loop {
 	int epoll_fd;
 	struct xo_timer *timers; /* earliest first */
+	/*
+	 * The kernel's timer is set when the first of them is earlier than what it is set to, and not when that is
+	 * disarmed: a wait for events then costs nothing for a timer that is far away.
+	 */
+	struct xo_watch clock;
+	uint64_t clock_at; /* ns; 0: not set */
+	bool due; /* the list is to be looked at in this turn */
 	struct epoll_event events[XO_LOOP_BATCH];
 	int event_count; /* of the batch being handled */
 	int result;
@@ -26,16 +35,36 @@ uint64_t xo_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static void clock_ready(struct xo_watch *watch, uint32_t events)
+{
+	struct xo_loop *loop = watch->priv;
+	uint64_t count;
+
+	(void)events;
+	if (read(watch->fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+		return;
+	loop->clock_at = 0;
+	loop->due = true;
+}
+
 int xo_loop_new(struct xo_loop **out)
 {
 	struct xo_loop *loop = calloc(1, sizeof(*loop));
+	int r;
 
 	if (!loop)
 		return -ENOMEM;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (loop->epoll_fd < 0) {
-		free(loop);
-		return -errno;
+	loop->clock = (struct xo_watch){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.events = EPOLLIN,
+		.ready = clock_ready,
+		.priv = loop,
+	};
+	r = loop->epoll_fd < 0 || loop->clock.fd < 0 ? -errno : xo_loop_add(loop, &loop->clock);
+	if (r) {
+		xo_loop_free(loop);
+		return r;
 	}
 	*out = loop;
 	return 0;
@@ -45,7 +74,10 @@ void xo_loop_free(struct xo_loop *loop)
 {
 	if (!loop)
 		return;
-	close(loop->epoll_fd);
+	if (loop->clock.fd >= 0)
+		close(loop->clock.fd);
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
 	free(loop);
 }
 
@@ -99,6 +131,25 @@ void xo_loop_disarm(struct xo_loop *loop, struct xo_timer *timer)
 	timer->armed = false;
 }
 
+/* Without a timer of the kernel's the list is looked at in every turn, as long as it is not empty. */
+static void set_clock(struct xo_loop *loop)
+{
+	const uint64_t at = loop->timers ? loop->timers->at : 0;
+	const struct itimerspec when = {
+		.it_value = { .tv_sec = (time_t)(at / 1000000000u),
+			      .tv_nsec = (long)(at % 1000000000u) },
+	};
+
+	if (!at || (loop->clock_at && loop->clock_at <= at))
+		return;
+	if (timerfd_settime(loop->clock.fd, TFD_TIMER_ABSTIME, &when, NULL) < 0) {
+		xo_log_limited(XO_LOG_ERROR, "cannot set a timer: %m");
+		loop->due = true;
+		return;
+	}
+	loop->clock_at = at;
+}
+
 void xo_loop_arm(struct xo_loop *loop, struct xo_timer *timer, uint64_t delay_ns)
 {
 	struct xo_timer **at = &loop->timers;
@@ -110,30 +161,17 @@ void xo_loop_arm(struct xo_loop *loop, struct xo_timer *timer, uint64_t delay_ns
 	timer->next = *at;
 	*at = timer;
 	timer->armed = true;
-}
-
-/* Milliseconds until the first timer, rounded up; -1: there is none. */
-static int loop_wait_ms(const struct xo_loop *loop)
-{
-	uint64_t now;
-	uint64_t ms;
-
-	if (!loop->timers)
-		return -1;
-	now = xo_now_ns();
-	if (loop->timers->at <= now)
-		return 0;
-	ms = (loop->timers->at - now + 999999u) / 1000000u;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
+	if (delay_ns)
+		set_clock(loop);
+	else
+		loop->due = true;
 }
 
 static void loop_run_timers(struct xo_loop *loop)
 {
-	uint64_t now;
+	uint64_t now = xo_now_ns();
 
-	if (!loop->timers)
-		return;
-	now = xo_now_ns();
+	loop->due = false;
 	for (int i = 0; i < XO_LOOP_BATCH && loop->timers && loop->timers->at <= now; i++) {
 		struct xo_timer *timer = loop->timers;
 
@@ -141,11 +179,15 @@ static void loop_run_timers(struct xo_loop *loop)
 		timer->armed = false;
 		timer->expired(timer);
 	}
+	if (loop->timers && loop->timers->at <= now)
+		loop->due = true;
+	else
+		set_clock(loop);
 }
 
 int xo_loop_step(struct xo_loop *loop)
 {
-	int n = epoll_wait(loop->epoll_fd, loop->events, XO_LOOP_BATCH, loop_wait_ms(loop));
+	int n = epoll_wait(loop->epoll_fd, loop->events, XO_LOOP_BATCH, loop->due ? 0 : -1);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -157,7 +199,8 @@ int xo_loop_step(struct xo_loop *loop)
 			watch->ready(watch, loop->events[i].events);
 	}
 	loop->event_count = 0;
-	loop_run_timers(loop);
+	if (loop->due)
+		loop_run_timers(loop);
 	return 0;
 }
 

@@ -32,7 +32,7 @@ static const int common_syscalls[] = {
 	SCMP_SYS(exit_group),	  SCMP_SYS(rt_sigreturn),    SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat),	  SCMP_SYS(restart_syscall), SCMP_SYS(madvise),
 	SCMP_SYS(sched_yield),	  SCMP_SYS(getpid),	     SCMP_SYS(gettid),
-	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(timerfd_settime),
 };
 
 #ifdef XO_SANITIZERS_ON

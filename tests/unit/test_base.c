@@ -315,6 +315,28 @@ static void loop_delivers_events_and_timers(void **state)
 	loop_end(&t);
 }
 
+/* The kernel's timer stays as it was set when that one is disarmed, and is set anew for the one behind it. */
+static void loop_goes_on_after_a_disarmed_timer(void **state)
+{
+	struct loop_test t = { 0 };
+
+	(void)state;
+	loop_begin(&t, on_readable);
+	t.late = (struct xo_timer){ .expired = on_timer, .priv = &t };
+	t.early = (struct xo_timer){ .expired = on_timer, .priv = &t };
+	xo_loop_arm(t.loop, &t.early, 1000000);
+	xo_loop_arm(t.loop, &t.late, 2000000);
+	xo_loop_disarm(t.loop, &t.early);
+	while (!t.order[0])
+		assert_int_equal(xo_loop_step(t.loop), 0);
+	assert_string_equal(t.order, "l");
+	/* Without a delay: in this turn, which does not wait. */
+	xo_loop_arm(t.loop, &t.early, 0);
+	assert_int_equal(xo_loop_step(t.loop), 0);
+	assert_string_equal(t.order, "le");
+	loop_end(&t);
+}
+
 static void on_skipping(struct xo_watch *watch, uint32_t events)
 {
 	struct loop_test *test = watch->priv;
@@ -388,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_malformed_kill_is_refused),
 		cmocka_unit_test(the_ledger_is_refused_by_others),
 		cmocka_unit_test(loop_delivers_events_and_timers),
+		cmocka_unit_test(loop_goes_on_after_a_disarmed_timer),
 		cmocka_unit_test(loop_skips_what_a_turn_has_still_to_say),
 		cmocka_unit_test(control_carries_objects_and_descriptors),
 	};
