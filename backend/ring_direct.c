@@ -136,15 +136,15 @@ int xo_ring_direct_run(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_
 void xo_ring_direct_reply(const struct xo_ring *ring, const struct xo_ring_entry *entry,
 			  struct xo_link_reply *reply)
 {
-	*reply = (struct xo_link_reply){
-		.type = XO_LINK_REPLY,
-		.slot = (uint8_t)xo_ring_slot(ring, entry),
-		.tag = entry->tag,
-		.transport = (uint8_t)xo_sgio_transport(&entry->io),
-		.status = entry->io.hdr.status,
-		.residual = xo_sgio_residual(&entry->io, entry->length),
-		.sense_length = xo_sgio_sense_length(&entry->io),
-	};
+	/* Not as a whole: the sense data that are not there are the most of it. */
+	reply->type = XO_LINK_REPLY;
+	reply->status = entry->io.hdr.status;
+	reply->transport = (uint8_t)xo_sgio_transport(&entry->io);
+	reply->sense_length = xo_sgio_sense_length(&entry->io);
+	reply->slot = (uint8_t)xo_ring_slot(ring, entry);
+	reply->tag = entry->tag;
+	reply->residual = xo_sgio_residual(&entry->io, entry->length);
+	reply->reserved = 0;
 	memcpy(reply->sense, entry->io.sense, reply->sense_length);
 }
 
@@ -204,16 +204,11 @@ static void by_link_after_all(struct xo_ring *ring, struct xo_ring_lun *lun,
 void xo_ring_direct_done(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry,
 			 int error)
 {
-	struct xo_link_reply reply = {
-		.type = XO_LINK_REPLY,
-		.slot = (uint8_t)xo_ring_slot(ring, entry),
-		.tag = entry->tag,
-	};
+	struct xo_link_reply reply;
 
-	lun->direct &= ~(1ull << reply.slot);
-	if (!error)
-		xo_ring_direct_reply(ring, entry, &reply);
-	else
+	lun->direct &= ~(1ull << xo_ring_slot(ring, entry));
+	xo_ring_direct_reply(ring, entry, &reply);
+	if (error)
 		reply.transport = (uint8_t)xo_sgio_refused(error);
 	if (reply.transport == XO_TRANSPORT_NO_CONNECT ||
 	    (error && reply.transport != XO_TRANSPORT_BUSY)) {
