@@ -39,6 +39,8 @@ filters() { sed -n 's/^Seccomp_filters:[[:space:]]*//p' "/proc/$1/status"; }
 for pid in $(pgrep -u xenoptic); do
 	[ "$(filters "$pid")" = 2 ] || fail "process $pid has $(filters "$pid") filters"
 done
+# Its changes of task are not accounted as pressure, nor its workers' (Dom0's kernel has what turns that off).
+[ "$(cat /sys/fs/cgroup/system.slice/xenopticd.service/cgroup.pressure)" = 0 ]
 
 # Removed under it: no process stays, and a configuration does.
 echo '# mine' >>/etc/xenoptic/xenoptic.conf
