@@ -143,9 +143,12 @@ void xo_devices_changed(struct xo_devices *devices, const char *path)
 		backend_changed(devices, path + length);
 		return;
 	}
-	LIST_FOREACH (device, &devices->list, entry)
+	LIST_FOREACH (device, &devices->list, entry) {
 		if (all || !strcmp(device->watched, path))
 			xo_device_touch(device);
+		if (all)
+			xo_device_say_again(device);
+	}
 }
 
 void xo_devices_drive_available(struct xo_devices *devices, const char *drive)

@@ -62,7 +62,7 @@ while IFS=: read -r mode commands text <&3; do
 done 3<<END
 wrong-id:1:$guessed
 idle-id:1:$guessed
-repeat:1:$guessed
+repeat:1:$guessed|$counted
 overrun:1:$counted
 backwards:1:$counted
 flicker:1:$guessed|$counted|the backend moves its index to and fro
