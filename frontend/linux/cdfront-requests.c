@@ -151,29 +151,29 @@ void cdfront_id_put(struct cdfront *info, unsigned int id)
 		queue_delayed_work(system_freezable_wq, &info->shrink, CDFRONT_SHRINK_AFTER);
 }
 
-/* Copies between the command's pages and the pool's. */
+/* Copies between the command's pages and the pool's; a part lies in one page of each. */
 static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool to_pool)
 {
 	struct cdfront_page *p = list_first_entry(&shadow->pages, struct cdfront_page, list);
-	struct scsi_cmnd *sc = shadow->sc;
-	struct sg_mapping_iter miter;
-	unsigned int offset = 0;
+	unsigned int offset = 0, part, i;
+	struct scatterlist *sg;
 
-	sg_miter_start(&miter, scsi_sglist(sc), scsi_sg_count(sc),
-		       SG_MITER_ATOMIC | (to_pool ? SG_MITER_FROM_SG : SG_MITER_TO_SG));
-	while (bytes && sg_miter_next(&miter)) {
-		unsigned int left = min_t(size_t, miter.length, bytes);
-		void *at = miter.addr;
+	scsi_for_each_sg(shadow->sc, sg, scsi_sg_count(shadow->sc), i) {
+		unsigned int left = min(sg->length, bytes);
+		unsigned int at = sg->offset;
 
-		miter.consumed = left;
-		bytes -= left;
-		while (left) {
-			unsigned int part = min_t(unsigned int, left, XEN_PAGE_SIZE - offset);
+		for (bytes -= left; left; left -= part) {
+			unsigned long pfn = page_to_pfn(sg_page(sg)) + (at >> PAGE_SHIFT);
+			struct page *page = pfn_to_page(pfn);
 			void *pool = page_address(p->page) + offset;
 
-			memcpy(to_pool ? pool : at, to_pool ? at : pool, part);
+			part = min_t(unsigned int, left, PAGE_SIZE - offset_in_page(at));
+			part = min_t(unsigned int, part, XEN_PAGE_SIZE - offset);
+			if (to_pool)
+				memcpy_from_page(pool, page, offset_in_page(at), part);
+			else
+				memcpy_to_page(page, offset_in_page(at), pool, part);
 			at += part;
-			left -= part;
 			offset += part;
 			if (offset == XEN_PAGE_SIZE) {
 				p = list_next_entry(p, list);
@@ -181,7 +181,6 @@ static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool
 			}
 		}
 	}
-	sg_miter_stop(&miter);
 }
 
 static void cdfront_fill_segments(struct cdfront_shadow *shadow,
@@ -191,10 +190,12 @@ static void cdfront_fill_segments(struct cdfront_shadow *shadow,
 	unsigned int left = shadow->length;
 
 	list_for_each_entry(p, &shadow->pages, list) {
+		unsigned int part = min_t(unsigned int, left, XEN_PAGE_SIZE);
+
 		seg->gref = p->gref;
 		seg->offset = 0;
-		seg->length = min_t(unsigned int, left, XEN_PAGE_SIZE);
-		left -= seg->length;
+		seg->length = part;
+		left -= part;
 		seg++;
 	}
 }
@@ -495,24 +496,23 @@ static bool cdfront_take(struct cdfront *info, const struct vscsiif_response *rs
 	return true;
 }
 
-/* What one event brought. */
+/* What one event brought; so much of it is taken that others of the processor have their turn. */
 struct cdfront_turn {
 	bool in_thread;			/* or in the interrupt itself */
 	bool any;			/* there was a response */
-	bool left;			/* there is one, for the thread */
+	bool left;			/* there is one, for the thread's next turn */
 	unsigned int responses, bytes;	/* taken and copied */
 };
 
-/* Whether the response can be taken where it was heard of. */
+/* Whether the response can be taken in this turn. */
 static bool cdfront_is_short(struct cdfront *info, const struct vscsiif_response *rsp,
 			     const struct cdfront_turn *turn)
 {
-	unsigned int bytes;
-
+	if (turn->responses == CDFRONT_MAX_IDS)
+		return false;
 	if (turn->in_thread || rsp->rqid >= info->ids)
 		return true;
-	bytes = cdfront_data_in(&info->shadows[rsp->rqid], rsp);
-	return turn->responses < CDFRONT_MAX_IDS && bytes <= CDFRONT_IRQ_BYTES - turn->bytes;
+	return cdfront_data_in(&info->shadows[rsp->rqid], rsp) <= CDFRONT_IRQ_BYTES - turn->bytes;
 }
 
 /* What is in the ring up to its producer index; whether anything was taken. */
@@ -592,14 +592,20 @@ irqreturn_t cdfront_irq(int irq, void *arg)
 {
 	struct cdfront_turn turn = { .in_thread = false };
 	struct cdfront *info = arg;
-	unsigned int eoi;
-	bool on;
+	unsigned int eoi = 0;
+	bool on = true;
 
 	spin_lock(&info->lock);
-	on = cdfront_heard(info, &turn, &eoi);
-	spin_unlock(&info->lock);
-	if (turn.left && on)
+	/* The thread has the ring until it is through. */
+	if (!info->threaded) {
+		on = cdfront_heard(info, &turn, &eoi);
+		info->threaded = on && turn.left;
+	}
+	if (info->threaded) {
+		spin_unlock(&info->lock);
 		return IRQ_WAKE_THREAD;
+	}
+	spin_unlock(&info->lock);
 	if (on)
 		xen_irq_lateeoi(irq, eoi);
 	return IRQ_HANDLED;
@@ -612,12 +618,17 @@ irqreturn_t cdfront_irq_thread(int irq, void *arg)
 	unsigned int eoi;
 	bool on;
 
-	/* The mid-layer ends commands in a softirq: here, not in a thread more. */
-	local_bh_disable();
-	spin_lock_irq(&info->lock);
-	on = cdfront_heard(info, &turn, &eoi);
-	spin_unlock_irq(&info->lock);
-	local_bh_enable();
+	do {
+		turn.responses = 0;
+		/* The mid-layer ends commands in a softirq: here, not in a thread more. */
+		local_bh_disable();
+		spin_lock_irq(&info->lock);
+		on = cdfront_heard(info, &turn, &eoi);
+		info->threaded = on && turn.left;
+		spin_unlock_irq(&info->lock);
+		local_bh_enable();
+		cond_resched();
+	} while (on && turn.left);
 	if (on)
 		xen_irq_lateeoi(irq, eoi);
 	return IRQ_HANDLED;
@@ -634,6 +645,10 @@ static int cdfront_send_management(struct cdfront *info, struct scsi_cmnd *sc, u
 	int id;
 
 	lockdep_assert_held(&info->lock);
+	/* One whose data are being copied has not ended. */
+	for (i = 0; i < info->ids; i++)
+		if (info->shadows[i].kind == CDFRONT_PREPARING && info->shadows[i].sc == sc)
+			return -EIO;
 	if (act == VSCSIIF_ACT_SCSI_ABORT && !cmd->id)
 		return -ENOENT;
 	if (info->state != CDFRONT_CONNECTED)

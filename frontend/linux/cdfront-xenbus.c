@@ -110,8 +110,10 @@ static int cdfront_setup_event(struct cdfront *info)
 		return err ? err : -EINVAL;
 	}
 	info->irq = err;
-	err = request_threaded_irq(info->irq, cdfront_irq, cdfront_irq_thread, IRQF_ONESHOT,
-				   "xen-cdfront", info);
+	info->threaded = false;
+	/* Not heard until its EOI, it needs no IRQF_ONESHOT. */
+	err = request_threaded_irq(info->irq, cdfront_irq, cdfront_irq_thread, 0, "xen-cdfront",
+				   info);
 	if (err) {
 		xenbus_dev_fatal(info->dev, err, "request_threaded_irq");
 		evtchn_put(info->evtchn);

@@ -53,8 +53,8 @@
 
 #define CDFRONT_RING_PAGES	4
 #define CDFRONT_MAX_IDS		64
-/* What an interrupt copies itself; more is left to its thread. */
-#define CDFRONT_IRQ_BYTES	(4 * XEN_PAGE_SIZE)
+/* What an interrupt copies itself, some microseconds; more is left to its thread. */
+#define CDFRONT_IRQ_BYTES	(64 * 1024)
 /* Ids for an ABORT and a RESET, however many commands there are. */
 #define CDFRONT_RESERVED_IDS	2
 #define CDFRONT_MAX_BYTES	(512 * 1024)
@@ -134,6 +134,7 @@ struct cdfront {
 	unsigned int ring_pages;
 	evtchn_port_t evtchn;
 	unsigned int irq;
+	bool threaded;			/* the interrupt's thread has the ring */
 	unsigned int idle_events;	/* since the last response */
 	unsigned int ids;
 	struct cdfront_shadow shadows[CDFRONT_MAX_IDS];
