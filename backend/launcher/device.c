@@ -344,14 +344,18 @@ void xo_device_say_again(struct xo_device *device)
 	char text[4];
 	const struct xo_store_write write = { XO_OPTICAL_STATE, 0, text };
 	char guard[XO_STORE_PATH_MAX];
+	int r = 0;
 
 	snprintf(text, sizeof(text), "%u", (unsigned int)XO_XENBUS_CONNECTED);
-	if (device->is_vcd || device->gone || device->facts.backend != XO_XENBUS_CONNECTED ||
-	    device->facts.frontend != XO_XENBUS_CONNECTED)
-		return;
-	xo_store_join(guard, device->base, XO_OPTICAL_FRONTEND_ID, 0);
-	if (xo_store_write(device->all->store, guard, device->base, &write, 1))
-		xo_device_touch(device);
+	if (!device->is_vcd && !device->gone && !device->close_asked &&
+	    device->facts.backend == XO_XENBUS_CONNECTED &&
+	    device->facts.frontend == XO_XENBUS_CONNECTED) {
+		xo_store_join(guard, device->base, XO_OPTICAL_FRONTEND_ID, 0);
+		r = xo_store_write(device->all->store, guard, device->base, &write, 1);
+	}
+	device->say_again = r == -EAGAIN;
+	if (device->say_again)
+		xo_device_touch_later(device);
 }
 
 /* 0: go on; 1: at rest; -errno: try later. */

@@ -59,6 +59,8 @@ static void idle_run(uv_idle_t *idle)
 			continue;
 		}
 		xo_device_read(device);
+		if (device->say_again)
+			xo_device_say_again(device);
 		xo_device_advance(device);
 	}
 }
@@ -144,10 +146,9 @@ void xo_devices_changed(struct xo_devices *devices, const char *path)
 		return;
 	}
 	LIST_FOREACH (device, &devices->list, entry) {
+		device->say_again |= all;
 		if (all || !strcmp(device->watched, path))
 			xo_device_touch(device);
-		if (all)
-			xo_device_say_again(device);
 	}
 }
 

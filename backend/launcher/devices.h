@@ -80,6 +80,7 @@ struct xo_device {
 	bool dirty;
 	bool gone; /* the nodes or the domain are no more */
 	bool close_asked; /* the toolstack wrote state 5 */
+	bool say_again; /* its guest may have been suspended, and run on */
 	struct xo_device_facts facts;
 	enum xo_xenbus_state written; /* what we wrote last */
 	struct xo_connection connection; /* what the ring worker serves */

@@ -33,7 +33,7 @@ readers_end() {
 	note "read $(reads) times"
 }
 
-xenoptic_start
+xenoptic_start "[drive virtual:v1]" "speed = 500" # a burn takes longer than a save
 make_iso disc.iso 8 5
 BLOCKS=$(($(stat -c %s disc.iso) / 65536)) SUM=$(head -c $((BLOCKS * 65536)) disc.iso | sha256sum)
 xenoptic disc insert virtual:v1 "$PWD/disc.iso"
@@ -59,6 +59,7 @@ guest g1 'head -c 24M /dev/urandom >/tmp/data; genisoimage -quiet -o /tmp/in.iso
 guest_bg g1 'xorriso -as cdrecord -v dev=/dev/sr0 -tao /tmp/in.iso 2>&1 | tail -n 5'
 wait_until 60 eval '[ "$(stat -c %s blank)" -gt 500000 ]'
 checkpoint
+guest g1 'pgrep -x xorriso' || fail "the burn was over before: $(stat -c %s blank) bytes"
 wait "$BG"
 [ "$(head -c "$(tail -n 1 sum)" blank | sha256sum)" = "$(head -n 1 sum)" ]
 cdfront_clean g1

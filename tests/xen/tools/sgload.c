@@ -51,20 +51,20 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
-/* Time of all CPUs that was not idle; /proc/stat counts in ticks, so runs are long. */
+/*
+ * Time of all CPUs that was not idle, since some moment. What /proc/stat says of idling is measured, at its begin and
+ * end; what it says of the rest is counted in ticks, which commands may go with.
+ */
 static double busy_us(void)
 {
-	unsigned long long user, nice, system, idle, wait, irq, soft;
+	unsigned long long idle, wait;
 	FILE *f = fopen("/proc/stat", "re");
-	int n = f ? fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
-			   &idle, &wait, &irq, &soft)
-		  : 0;
+	int n = f ? fscanf(f, "cpu %*u %*u %*u %llu %llu", &idle, &wait) : 0;
 
 	if (f)
 		fclose(f);
-	(void)wait;
-	return n == 7 ? (double)(user + nice + system + irq + soft) * 1e6 /
-				(double)sysconf(_SC_CLK_TCK)
+	return n == 2 ? now_us() * (double)sysconf(_SC_NPROCESSORS_ONLN) -
+				(double)(idle + wait) * 1e6 / (double)sysconf(_SC_CLK_TCK)
 		      : 0;
 }
 
