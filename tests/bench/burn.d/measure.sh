@@ -5,7 +5,11 @@
 #
 # Dom0's part of tests/bench/burn; its lines "burn …" are the table's.
 
-MIB=16
+MIB=48
+declare -A BURN=(
+	[xorriso]='xorriso -as cdrecord dev=/dev/sr0 -tao /tmp/in.iso'
+	[growisofs]='growisofs -use-the-force-luke=notray -Z /dev/sr0=/tmp/in.iso'
+)
 
 # Both buffers: size, the lowest fill, times empty.
 buffers() {
@@ -24,7 +28,7 @@ burn_both() {
 		xenoptic disc insert virtual:b$n "$PWD/disc$n" >/dev/null
 	done
 	for n in 1 2; do
-		guest_bg b$n 'xorriso -as cdrecord dev=/dev/sr0 -tao /tmp/in.iso >/tmp/burn.log 2>&1 || { cat /tmp/burn.log; exit 1; }'
+		guest_bg b$n "${BURN[$PROGRAM]} >/tmp/burn.log 2>&1 || { cat /tmp/burn.log; exit 1; }"
 		pids+=("$BG")
 	done
 	for n in "${pids[@]}"; do wait "$n"; done
@@ -37,9 +41,13 @@ burn_both() {
 
 for speed in "${SPEEDS[@]}"; do
 	lines=()
-	buffer=2048 # KiB, as real drives have; those that burn BDs have more
-	[ "$speed" -le 40000 ] || buffer=4096
-	for n in 1 2; do lines+=("[drive virtual:b$n]" "speed = $speed" "buffer = $buffer"); done
+	# Of both drives, or FIRST+SECOND.
+	rates=("${speed%+*}" "${speed#*+}")
+	for n in 1 2; do
+		buffer=2048 # KiB, as real drives have; those that burn BDs have more
+		[ "${rates[n - 1]}" -le 40000 ] || buffer=4096
+		lines+=("[drive virtual:b$n]" "speed = ${rates[n - 1]}" "buffer = $buffer")
+	done
 	xenoptic_start "${lines[@]}"
 	for n in 1 2; do
 		[ -S "$PWD/b$n.sock" ] || {

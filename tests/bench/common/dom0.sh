@@ -9,9 +9,10 @@
 declare -F there >/dev/null || there() { eval "$*"; }
 
 # Time of the drives' domain that was not idle, in ms since it was booted: its CPUs' uptime less their idle time (FACTS:
-# xl's CPU times are not to be relied on). Steal is not ours.
+# xl's CPU times are not to be relied on). Idling is measured, at its begin and end; the rest of /proc/stat is counted in
+# ticks, which commands may go with. Steal is taken for the domain's: its processors are its own.
 # shellcheck disable=SC2016 # awk's
-busy_ms() { there "awk '/^cpu /{ print (\$2 + \$3 + \$4 + \$7 + \$8) * 10 }' /proc/stat"; }
+busy_ms() { there "awk 'NR == 1 { up = \$1 * 1000 } /^cpu / { idle = (\$5 + \$6) * 10 } /^cpu[0-9]/ { n++ } END { print up * n - idle }' /proc/uptime /proc/stat"; }
 
 sample() {
 	local before line
