@@ -45,9 +45,9 @@ static struct cdfront_page *cdfront_page_get(struct cdfront *info)
 	struct cdfront_page *p;
 
 	lockdep_assert_held(&info->lock);
-	p = list_first_entry_or_null(&info->pool, struct cdfront_page, list);
+	p = hlist_entry_safe(info->pool.first, struct cdfront_page, node);
 	if (p) {
-		list_del(&p->list);
+		hlist_del(&p->node);
 		info->pool_free--;
 		return p;
 	}
@@ -63,28 +63,28 @@ static void cdfront_page_put(struct cdfront *info, struct cdfront_page *p)
 	}
 	/* The one used last is used first: those behind it can go when there is time. */
 	p->used = jiffies;
-	list_add(&p->list, &info->pool);
+	hlist_add_head(&p->node, &info->pool);
 	info->pool_free++;
 }
 
 /* The page that was not used for longest, if that is long enough; *again: look later. */
 static struct cdfront_page *cdfront_idle_page(struct cdfront *info, bool *again)
 {
-	struct cdfront_page *p = NULL;
+	struct cdfront_page *p, *last = NULL;
 
 	spin_lock_irq(&info->lock);
 	*again = info->pool_free > CDFRONT_POOL_IDLE;
-	if (*again) {
-		struct cdfront_page *last = list_last_entry(&info->pool, struct cdfront_page, list);
-
-		if (time_after_eq(jiffies, last->used + CDFRONT_SHRINK_AFTER)) {
-			list_del(&last->list);
-			info->pool_free--;
-			p = last;
-		}
+	if (*again)
+		hlist_for_each_entry(p, &info->pool, node)
+			last = p;
+	if (last && time_before(jiffies, last->used + CDFRONT_SHRINK_AFTER))
+		last = NULL;
+	if (last) {
+		hlist_del(&last->node);
+		info->pool_free--;
 	}
 	spin_unlock_irq(&info->lock);
-	return p;
+	return last;
 }
 
 void cdfront_shrink(struct work_struct *work)
@@ -125,7 +125,6 @@ static int cdfront_id_get(struct cdfront *info, enum cdfront_kind kind)
 		if (shadow->kind != CDFRONT_FREE)
 			continue;
 		memset(shadow, 0, sizeof(*shadow));
-		INIT_LIST_HEAD(&shadow->pages);
 		shadow->kind = kind;
 		return i;
 	}
@@ -135,11 +134,12 @@ static int cdfront_id_get(struct cdfront *info, enum cdfront_kind kind)
 void cdfront_id_put(struct cdfront *info, unsigned int id)
 {
 	struct cdfront_shadow *shadow = &info->shadows[id];
-	struct cdfront_page *p, *n;
+	struct cdfront_page *p;
+	struct hlist_node *n;
 
 	lockdep_assert_held(&info->lock);
-	list_for_each_entry_safe(p, n, &shadow->pages, list) {
-		list_del(&p->list);
+	hlist_for_each_entry_safe(p, n, &shadow->pages, node) {
+		hlist_del(&p->node);
 		cdfront_page_put(info, p);
 	}
 	if (shadow->list)
@@ -154,7 +154,7 @@ void cdfront_id_put(struct cdfront *info, unsigned int id)
 /* Copies between the command's pages and the pool's; a part lies in one page of each. */
 static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool to_pool)
 {
-	struct cdfront_page *p = list_first_entry(&shadow->pages, struct cdfront_page, list);
+	struct cdfront_page *p = hlist_entry_safe(shadow->pages.first, struct cdfront_page, node);
 	unsigned int offset = 0, part, i;
 	struct scatterlist *sg;
 
@@ -176,7 +176,7 @@ static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool
 			at += part;
 			offset += part;
 			if (offset == XEN_PAGE_SIZE) {
-				p = list_next_entry(p, list);
+				p = hlist_entry_safe(p->node.next, struct cdfront_page, node);
 				offset = 0;
 			}
 		}
@@ -189,7 +189,7 @@ static void cdfront_fill_segments(struct cdfront_shadow *shadow,
 	struct cdfront_page *p;
 	unsigned int left = shadow->length;
 
-	list_for_each_entry(p, &shadow->pages, list) {
+	hlist_for_each_entry(p, &shadow->pages, node) {
 		unsigned int part = min_t(unsigned int, left, XEN_PAGE_SIZE);
 
 		seg->gref = p->gref;
@@ -203,6 +203,7 @@ static void cdfront_fill_segments(struct cdfront_shadow *shadow,
 /* Pages for the data and, with many segments, for the list of them. */
 static int cdfront_get_pages(struct cdfront *info, struct cdfront_shadow *shadow)
 {
+	struct cdfront_page *p, *before = NULL;
 	unsigned int pages, i;
 
 	shadow->length = scsi_bufflen(shadow->sc);
@@ -211,11 +212,14 @@ static int cdfront_get_pages(struct cdfront *info, struct cdfront_shadow *shadow
 		return -EINVAL;
 	pages = DIV_ROUND_UP(shadow->length, XEN_PAGE_SIZE);
 	for (i = 0; i < pages; i++) {
-		struct cdfront_page *p = cdfront_page_get(info);
-
+		p = cdfront_page_get(info);
 		if (!p)
 			return -EBUSY;
-		list_add_tail(&p->list, &shadow->pages);
+		if (before)
+			hlist_add_behind(&p->node, &before->node);
+		else
+			hlist_add_head(&p->node, &shadow->pages);
+		before = p;
 	}
 	if (pages <= VSCSIIF_SG_TABLESIZE)
 		return 0;

@@ -139,7 +139,8 @@ static int cdfront_setup_ring(struct cdfront *info)
 /* The backend is gone or is to go: nothing of the connection is used again. */
 static void cdfront_free_ring(struct cdfront *info)
 {
-	struct cdfront_page *p, *n;
+	struct cdfront_page *p;
+	struct hlist_node *n;
 	unsigned int i;
 
 	if (info->irq)
@@ -154,8 +155,8 @@ static void cdfront_free_ring(struct cdfront *info)
 	for (i = 0; i < CDFRONT_MAX_IDS; i++)
 		if (info->shadows[i].kind == CDFRONT_LOST)
 			cdfront_id_put(info, i);
-	list_for_each_entry_safe(p, n, &info->pool, list) {
-		list_del(&p->list);
+	hlist_for_each_entry_safe(p, n, &info->pool, node) {
+		hlist_del(&p->node);
 		cdfront_page_free(p);
 	}
 	info->pool_free = 0;
@@ -513,7 +514,6 @@ static int cdfront_probe(struct xenbus_device *dev, const struct xenbus_device_i
 {
 	struct Scsi_Host *host;
 	struct cdfront *info;
-	unsigned int i;
 	int err;
 
 	host = scsi_host_alloc(&cdfront_template, sizeof(*info));
@@ -525,13 +525,10 @@ static int cdfront_probe(struct xenbus_device *dev, const struct xenbus_device_i
 	info->dev = dev;
 	info->host = host;
 	spin_lock_init(&info->lock);
-	INIT_LIST_HEAD(&info->pool);
 	INIT_DELAYED_WORK(&info->shrink, cdfront_shrink);
 	INIT_DELAYED_WORK(&info->deadline, cdfront_deadline);
 	INIT_WORK(&info->work, cdfront_work);
 	init_waitqueue_head(&info->wait);
-	for (i = 0; i < CDFRONT_MAX_IDS; i++)
-		INIT_LIST_HEAD(&info->shadows[i].pages);
 	host->max_id = 1;
 	host->max_lun = 1;
 	host->max_channel = 0;

@@ -53,8 +53,8 @@
 
 #define CDFRONT_RING_PAGES	4
 #define CDFRONT_MAX_IDS		64
-/* What an interrupt copies itself, some microseconds; more is left to its thread. */
-#define CDFRONT_IRQ_BYTES	(64 * 1024)
+/* What an interrupt copies itself, ten microseconds or two; more is left to its thread. */
+#define CDFRONT_IRQ_BYTES	(128 * 1024)
 /* Ids for an ABORT and a RESET, however many commands there are. */
 #define CDFRONT_RESERVED_IDS	2
 #define CDFRONT_MAX_BYTES	(512 * 1024)
@@ -78,7 +78,7 @@
 
 /* A page of the pool, granted to the backend for as long as it exists. */
 struct cdfront_page {
-	struct list_head list;
+	struct hlist_node node;
 	struct page *page;
 	grant_ref_t gref;
 	unsigned int epoch;		/* the connection that it was granted for */
@@ -98,7 +98,7 @@ enum cdfront_kind {
 struct cdfront_shadow {
 	enum cdfront_kind kind;
 	struct scsi_cmnd *sc;
-	struct list_head pages;		/* data, in order */
+	struct hlist_head pages;	/* data, in order */
 	struct cdfront_page *list;	/* segments of an indirect request */
 	unsigned int length;
 	bool before_reset;		/* a command that was sent before the last RESET */
@@ -139,7 +139,7 @@ struct cdfront {
 	unsigned int ids;
 	struct cdfront_shadow shadows[CDFRONT_MAX_IDS];
 
-	struct list_head pool;
+	struct hlist_head pool;
 	unsigned int pool_free;
 	unsigned int pool_pages;
 	struct delayed_work shrink;
