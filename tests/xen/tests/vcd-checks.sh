@@ -94,7 +94,7 @@ quietly 'attributes() {
 	code=$?
 	echo "$(wc -l </tmp/all) attributes"
 	# What Linux refuses of any device that has no such thing.
-	! grep -vE "/(power/autosuspend_delay_ms|preferred_path|access_state)\W*: " /tmp/unread
+	! grep -vE "/(power/autosuspend_delay_ms|preferred_path|access_state|wbt_lat_usec)\W*: " /tmp/unread
 	[ $? = 0 ] && [ $code = 0 ]'
 
 note "many readers, of all sizes, by block and by packet; the counters tell"
