@@ -778,10 +778,10 @@ void harness_check_sandbox(struct harness *h)
 	check_status(h, "Seccomp", "2");
 	check_status(h, "NoNewPrivs", "1");
 	check_status(h, "Threads", "2");
-	/* 0 1 2, control, ledger, epoll, eventfd, the device; socket and arena of links */
+	/* 0 1 2, control, ledger, epoll, timerfd, eventfd, the device; socket and arena of links */
 	for (unsigned int i = 0; i < HARNESS_LINKS; i++)
 		links += h->clients[i].added;
-	assert_int_equal(count_descriptors(h), (h->burner ? 7 : 8) + 2 * links);
+	assert_int_equal(count_descriptors(h), (h->burner ? 8 : 9) + 2 * links);
 	if (geteuid() != 0 || !pw)
 		return;
 	snprintf(uids, sizeof(uids), "%u\t%u\t%u\t%u", pw->pw_uid, pw->pw_uid, pw->pw_uid,

@@ -709,7 +709,7 @@ def commands_are_watched(daemon):
     guest.destroy()
 
 
-ALLOWED_FDS = ("socket:", "/memfd:xenoptic-", "anon_inode:[event", "pipe:", "/dev/null")
+ALLOWED_FDS = ("socket:", "/memfd:xenoptic-", "anon_inode:[event", "anon_inode:[timerfd", "pipe:", "/dev/null")
 SYS_RAWIO = 1 << 17
 
 
