@@ -624,6 +624,7 @@ irqreturn_t cdfront_irq_thread(int irq, void *arg)
 
 	do {
 		turn.responses = 0;
+		turn.left = false;
 		/* The mid-layer ends commands in a softirq: here, not in a thread more. */
 		local_bh_disable();
 		spin_lock_irq(&info->lock);
