@@ -21,6 +21,7 @@ struct xo_loop {
 	struct xo_watch clock;
 	uint64_t clock_at; /* ns; 0: not set */
 	bool due; /* the list is to be looked at in this turn */
+	int failed; /* -errno: no timer could be set, and what waits for one would wait for ever */
 	struct epoll_event events[XO_LOOP_BATCH];
 	int event_count; /* of the batch being handled */
 	int result;
@@ -131,7 +132,6 @@ void xo_loop_disarm(struct xo_loop *loop, struct xo_timer *timer)
 	timer->armed = false;
 }
 
-/* Without a timer of the kernel's the list is looked at in every turn, as long as it is not empty. */
 static void set_clock(struct xo_loop *loop)
 {
 	const uint64_t at = loop->timers ? loop->timers->at : 0;
@@ -143,8 +143,8 @@ static void set_clock(struct xo_loop *loop)
 	if (!at || (loop->clock_at && loop->clock_at <= at))
 		return;
 	if (timerfd_settime(loop->clock.fd, TFD_TIMER_ABSTIME, &when, NULL) < 0) {
-		xo_log_limited(XO_LOG_ERROR, "cannot set a timer: %m");
-		loop->due = true;
+		loop->failed = -errno;
+		xo_error("cannot set a timer: %m");
 		return;
 	}
 	loop->clock_at = at;
@@ -201,7 +201,7 @@ int xo_loop_step(struct xo_loop *loop)
 	loop->event_count = 0;
 	if (loop->due)
 		loop_run_timers(loop);
-	return 0;
+	return loop->failed;
 }
 
 int xo_loop_run(struct xo_loop *loop)

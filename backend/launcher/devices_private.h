@@ -22,9 +22,10 @@ void xo_device_read(struct xo_device *device);
 void xo_device_advance(struct xo_device *device);
 
 /*
- * After xo_device_read(): writes once more that a ring is served. xen-scsifront sends nothing from the moment at which its guest is suspended
- * until it hears that, and one that was saved and left running (xl save -c) has no other reason to hear it. A domain that
- * is suspended is told of like one that ends, so this is for each of those.
+ * After xo_device_read(): writes once more that a ring is served. xen-scsifront sends nothing from
+ * the moment at which its guest is suspended until it hears that, and one that was saved and left
+ * running (xl save -c) has no other reason to hear it. A domain that is suspended is told of like
+ * one that ends, so this is for each of those.
  */
 void xo_device_say_again(struct xo_device *device);
 

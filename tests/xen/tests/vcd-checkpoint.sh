@@ -33,6 +33,16 @@ readers_end() {
 	note "read $(reads) times"
 }
 
+# read_through: the guest is saved twice while the program reads.
+read_through() {
+	readers_begin /dev/sr0
+	checkpoint
+	reads_on
+	checkpoint
+	reads_on
+	readers_end
+}
+
 xenoptic_start "[drive virtual:v1]" "speed = 500" # a burn takes longer than a save
 make_iso disc.iso 8 5
 BLOCKS=$(($(stat -c %s disc.iso) / 65536)) SUM=$(head -c $((BLOCKS * 65536)) disc.iso | sha256sum)
@@ -43,12 +53,7 @@ guest_drive g1
 wait_until 60 guest g1 'sg_turs /dev/sr0'
 
 note "xen-cdfront, under a program that reads"
-readers_begin /dev/sr0
-checkpoint
-reads_on
-checkpoint
-reads_on
-readers_end
+read_through
 drive_says virtual:v1 g1
 
 note "in mid-burn"
@@ -73,11 +78,6 @@ guest g1 'modprobe xen-scsifront'
 xenoptic attach g1 drive=virtual:v1
 guest_drive g1
 wait_until 60 guest g1 'sg_turs /dev/sr0'
-readers_begin /dev/sr0
-checkpoint
-reads_on
-checkpoint
-reads_on
-readers_end
+read_through
 cdfront_clean g1
 guest_destroy g1
