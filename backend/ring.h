@@ -147,6 +147,8 @@ void xo_ring_recall(struct xo_ring_lun *lun);
 /* The next command to run; NULL: none. The unit stays until it is done. */
 struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_lun **lun);
 bool xo_ring_direct_waits(const struct xo_ring *ring);
+/* Every unit has its drive lent, and nothing is under way by a link. */
+bool xo_ring_all_direct(const struct xo_ring *ring);
 /* Runs it, by any thread: touches the entry's `io` and the slot only. What xo_sgio_run() returns. */
 int xo_ring_direct_run(struct xo_ring *ring, struct xo_ring_lun *lun, struct xo_ring_entry *entry);
 /* It has run, with that result. Publishes nothing yet. */

@@ -100,6 +100,23 @@ bool xo_ring_direct_waits(const struct xo_ring *ring)
 	return false;
 }
 
+bool xo_ring_all_direct(const struct xo_ring *ring)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < ring->luns_end; i++) {
+		const struct xo_ring_lun *lun = &ring->luns[i];
+
+		if (!lun->used)
+			continue;
+		if (!lun->lent || lun->recalled || lun->pending || lun->held || lun->greet ||
+		    lun->lost)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_lun **lun)
 {
 	struct xo_ring_entry *first = NULL;

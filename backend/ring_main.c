@@ -109,7 +109,7 @@ static void tell_if_broken(struct xo_ring_worker *worker)
 	if (!worker->ring.broken || worker->broken_told)
 		return;
 	worker->broken_told = true;
-	xo_loop_remove(worker->loop, &worker->event_watch);
+	xo_runner_forget_event(&worker->runner);
 	xo_ring_control_error(worker->ring.broken);
 }
 
@@ -183,16 +183,17 @@ void xo_worker_drop_lun(struct xo_ring_worker *worker, struct xo_ring_lun *lun)
 	*own = (struct xo_worker_lun){ 0 };
 }
 
-/* Unread, it wakes the loop again. */
+/* The ring was asked for events again: this one is done with. Unread, it would wake the loop once more. */
 static void read_event(struct xo_ring_worker *worker)
 {
-	if (!worker->unread)
-		return;
-	if (xenevtchn_pending(worker->evtchn) >= 0)
-		worker->ring.ledger->events++;
+	if (worker->unread) {
+		if (xenevtchn_pending(worker->evtchn) >= 0)
+			worker->ring.ledger->events++;
+		/* This turn of the loop may still have to tell of it: it would be taken for the next one, unserved. */
+		xo_loop_skip(worker->loop, &worker->event_watch);
+	}
 	worker->unread = false;
-	/* This turn of the loop may still have to tell of it: it would be taken for the next one, unserved. */
-	xo_loop_skip(worker->loop, &worker->event_watch);
+	worker->unasked = false;
 }
 
 static void unmask(struct xo_ring_worker *worker)
@@ -215,11 +216,12 @@ static uint64_t storm_delay(unsigned int spurious)
 /*
  * Serves the ring, and unmasks the event only when that is done (late EOI). A command for a lent
  * drive comes first, and what the guest would wait for in vain is done when it has its answer. If
- * that lasts, another thread has the loop, finds the event unread, and does not wait for the drive.
+ * that lasts, another thread has the loop, is told so or finds the event unread, and does not wait
+ * for the drive.
  */
 static void serve(struct xo_ring_worker *worker, bool event)
 {
-	enum xo_ring_work work = worker->unread && !worker->runner.active
+	enum xo_ring_work work = worker->unasked && !worker->runner.active
 					 ? xo_ring_serve_on(&worker->ring)
 					 : xo_ring_serve(&worker->ring);
 
@@ -248,7 +250,40 @@ static void event_ready(struct xo_watch *watch, uint32_t events)
 
 	(void)events;
 	worker->unread = true;
+	worker->unasked = true;
 	serve(worker, true);
+}
+
+/* Guests whose drive is lent to them use the loop for little else than events: see base/runner.h. */
+static bool only_events(void *priv)
+{
+	struct xo_ring_worker *worker = priv;
+
+	return !worker->unasked && xo_ring_all_direct(&worker->ring);
+}
+
+static int wait_for_event(void *priv)
+{
+	struct xo_ring_worker *worker = priv;
+
+	if (xenevtchn_pending(worker->evtchn) >= 0)
+		return 1;
+	return -errno;
+}
+
+static void event_arrived(void *priv)
+{
+	struct xo_ring_worker *worker = priv;
+
+	worker->ring.ledger->events++;
+	worker->unasked = true;
+	serve(worker, true);
+}
+
+static void wait_failed(void *priv, int error)
+{
+	(void)error;
+	xo_ring_worker_end(priv, EXIT_FAILURE);
 }
 
 static void more_expired(struct xo_timer *timer)
@@ -368,11 +403,24 @@ static void finish_direct(void *priv, void *what)
 	xo_ring_direct_done(&worker->ring, job->lun, job->entry, job->result);
 	xo_ring_publish(&worker->ring);
 	/* Requests that are there again are the loop's: others have their turn between. */
-	if (worker->unread && !xo_ring_direct_waits(&worker->ring) && xo_ring_ask(&worker->ring)) {
-		read_event(worker);
-		unmask(worker);
+	if (worker->unasked && !xo_ring_direct_waits(&worker->ring)) {
+		if (xo_ring_ask(&worker->ring)) {
+			read_event(worker);
+			unmask(worker);
+		} else if (!worker->unread) {
+			xo_loop_arm(worker->loop, &worker->more_timer, 0);
+		}
 	}
 	xo_ring_control_settle(worker);
+}
+
+/* The drive takes its time with a command: the guest's next event must be able to come. */
+static void slow_after_all(void *priv)
+{
+	struct xo_ring_worker *worker = priv;
+
+	if (worker->unasked && !worker->unread)
+		serve(worker, false);
 }
 
 static const struct xo_runner_ops runner_ops = {
@@ -380,6 +428,7 @@ static const struct xo_runner_ops runner_ops = {
 	.slow = slow_direct,
 	.run = run_direct,
 	.finish = finish_direct,
+	.taken = slow_after_all,
 };
 
 static int watch_all(struct xo_ring_worker *worker)
@@ -391,6 +440,13 @@ static int watch_all(struct xo_ring_worker *worker)
 		.events = EPOLLIN,
 		.ready = event_ready,
 		.priv = worker,
+	};
+	worker->event = (struct xo_runner_event){
+		.watch = &worker->event_watch,
+		.quiet = only_events,
+		.wait = wait_for_event,
+		.arrived = event_arrived,
+		.fail = wait_failed,
 	};
 	worker->control_watch = (struct xo_watch){
 		.fd = XO_FD_CONTROL,
@@ -405,7 +461,7 @@ static int watch_all(struct xo_ring_worker *worker)
 	if (!r)
 		r = xo_runner_init(&worker->runner, worker->loop, &runner_ops, worker);
 	if (!r)
-		r = xo_loop_add(worker->loop, &worker->event_watch);
+		r = xo_runner_wait_for(&worker->runner, &worker->event);
 	if (!r)
 		r = xo_loop_add(worker->loop, &worker->control_watch);
 	return r;

@@ -75,12 +75,14 @@ struct xo_ring_worker {
 	evtchn_port_t port; /* ours; valid with `bound` */
 	bool bound;
 	struct xo_watch event_watch;
+	struct xo_runner_event event;
 	struct xo_watch control_watch;
 	struct xo_timer unmask_timer; /* a storm's end */
 	struct xo_timer sweep_timer; /* persistent grants that are not used any more */
 	struct xo_timer more_timer; /* the ring had more than one turn's worth */
 	unsigned int spurious; /* events in a row that brought nothing */
-	bool unread; /* the event is masked, and still to be read */
+	bool unasked; /* an event came, and is masked until the ring was asked for more */
+	bool unread; /* and is still to be read */
 	bool sandboxed;
 	bool broken_told;
 	bool disconnecting, forced;

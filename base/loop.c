@@ -185,9 +185,9 @@ static void loop_run_timers(struct xo_loop *loop)
 		set_clock(loop);
 }
 
-int xo_loop_step(struct xo_loop *loop)
+static int turn(struct xo_loop *loop, int timeout)
 {
-	int n = epoll_wait(loop->epoll_fd, loop->events, XO_LOOP_BATCH, loop->due ? 0 : -1);
+	int n = epoll_wait(loop->epoll_fd, loop->events, XO_LOOP_BATCH, timeout);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -202,6 +202,26 @@ int xo_loop_step(struct xo_loop *loop)
 	if (loop->due)
 		loop_run_timers(loop);
 	return loop->failed;
+}
+
+int xo_loop_step(struct xo_loop *loop)
+{
+	return turn(loop, loop->due ? 0 : -1);
+}
+
+int xo_loop_poll(struct xo_loop *loop)
+{
+	return turn(loop, 0);
+}
+
+bool xo_loop_due(const struct xo_loop *loop)
+{
+	return loop->due;
+}
+
+int xo_loop_fd(const struct xo_loop *loop)
+{
+	return loop->epoll_fd;
 }
 
 int xo_loop_run(struct xo_loop *loop)

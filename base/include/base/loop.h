@@ -47,6 +47,12 @@ void xo_loop_disarm(struct xo_loop *loop, struct xo_timer *timer);
 
 /* Waits for at least one event or timer and handles what is there (at most XO_LOOP_BATCH). 0 or -errno. */
 int xo_loop_step(struct xo_loop *loop);
+/* As well, but does not wait. */
+int xo_loop_poll(struct xo_loop *loop);
+/* A timer is due: the next step will not wait. */
+bool xo_loop_due(const struct xo_loop *loop);
+/* Readable (epoll) while a step would find an event; to be waited for, not to be read. The loop's. */
+int xo_loop_fd(const struct xo_loop *loop);
 /* Steps until xo_loop_quit; returns what was given to it, or -errno. */
 int xo_loop_run(struct xo_loop *loop);
 void xo_loop_quit(struct xo_loop *loop, int result);

@@ -11,6 +11,7 @@ from rig import Daemon, Frontend, Store, check, create, kill_and_wait, lbctl, ma
 DOM0 = Store(f"{DIR}/socket")
 LIBEXEC = f"{DIR}/libexec"
 READ = bytes([0x28] + 9 * [0])  # READ(10) of nothing
+PREVENT = bytes([0x1E] + 5 * [0])  # PREVENT ALLOW MEDIUM REMOVAL: it is allowed
 
 
 class Memory(ctypes.Structure):
@@ -42,8 +43,8 @@ class Drive:
         os.close(self.fd)
 
 
-class Reading:
-    """A guest with a READ in the drive that outlasts the test, and all that serves it."""
+class Lent:
+    """A guest with a drive, and all that serves it."""
 
     def __init__(self, direct="yes", environment=None):
         self.drive = Drive()
@@ -58,9 +59,6 @@ class Reading:
         self.daemon.until(lambda: self.lent() == (direct == "yes"))
         for _ in range(2):  # what a new guest has to be told
             self.front.command()
-        self.drive.memory.delay_ms[READ[0]] = 3600000
-        self.front.send(READ)
-        self.daemon.until(lambda: self.drive.memory.running)
 
     def lent(self):
         (guest,) = self.daemon.control("list")["guests"]
@@ -73,6 +71,61 @@ class Reading:
         self.daemon.idle()
         self.daemon.stop()
         self.drive.remove()
+
+
+class Reading(Lent):
+    """With a READ in the drive that outlasts the test."""
+
+    def __init__(self, direct="yes", environment=None):
+        super().__init__(direct, environment)
+        self.drive.memory.delay_ms[READ[0]] = 3600000
+        self.front.send(READ)
+        self.daemon.until(lambda: self.drive.memory.running)
+
+
+def calls(pid):
+    """The numbers of the system calls that a process's threads wait in (x86-64's)."""
+    words = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/syscall", encoding="ascii") as f:
+            words.append(f.read().split()[0])
+    return sorted(words)
+
+
+def ring_waits_for_its_guest_alone():
+    """A guest that uses its drive costs a call that waits for the event and has it; nothing else goes unheard for it."""
+    read, epoll_wait, futex = "0", "232", "202"
+    lent = Lent()
+    front, daemon = lent.front, lent.daemon
+    (ring,) = (worker["pid"] for key, worker in daemon.workers().items() if key[0] == "ring")
+
+    def use_it():
+        for _ in range(40):
+            front.command()
+        daemon.until(lambda: calls(ring) == sorted((read, epoll_wait)))
+
+    use_it()
+    # The launcher's connection, and another launcher's.
+    daemon.process.terminate()
+    check(daemon.process.wait(PATIENCE) == 0, "SIGTERM")
+    daemon.start()
+    daemon.ready()
+    check(lent.lent(), "the loan is forgotten")
+    use_it()
+    # The guest's events are heard beside a command that lasts: one that waits for its end is aborted before.
+    lent.drive.memory.delay_ms[READ[0]] = 2000
+    reads = front.send(READ)
+    daemon.until(lambda: lent.drive.memory.running)
+    waits = front.send(PREVENT)
+    aborts = front.send(abort=waits)
+    check([front.receive()[0] for _ in range(3)] == [waits, aborts, reads], "the order of the answers")
+    use_it()
+    # Commands that the drive's process has a part in are waited for with everything else.
+    front.command(PREVENT)
+    daemon.until(lambda: calls(ring) == sorted((futex, epoll_wait)))
+    use_it()
+    subprocess.run([f"{BUILD}/xenoptic", "--socket", daemon.socket, "detach", "--force", str(lent.domid)], check=True, timeout=PATIENCE)
+    lent.end()
 
 
 def launcher_dies_when_the_ring_lets_go():
@@ -123,7 +176,7 @@ def detach_does_not_wait_for_a_command():
         reading.end()
 
 
-OWN = [launcher_dies_when_the_ring_lets_go, launcher_is_started_again, detach_does_not_wait_for_a_command]
+OWN = [ring_waits_for_its_guest_alone, launcher_dies_when_the_ring_lets_go, launcher_is_started_again, detach_does_not_wait_for_a_command]
 
 
 def programs():

@@ -40,7 +40,7 @@ for pid in $(pgrep -u xenoptic); do
 	[ "$(filters "$pid")" = 2 ] || fail "process $pid has $(filters "$pid") filters"
 done
 # Its changes of task are not accounted as pressure, nor its workers' (Dom0's kernel has what turns that off).
-[ "$(cat /sys/fs/cgroup/system.slice/xenopticd.service/cgroup.pressure)" = 0 ]
+[ "$(cat /sys/fs/cgroup/xenopticd.service/cgroup.pressure)" = 0 ]
 
 # Removed under it: no process stays, and a configuration does.
 echo '# mine' >>/etc/xenoptic/xenoptic.conf
