@@ -16,7 +16,7 @@ backend_libring_la_CFLAGS = $(AM_CFLAGS) $(XENGNTTAB_CFLAGS)
 xolibexec_PROGRAMS += xenoptic-ring
 xenoptic_ring_SOURCES = \
 	backend/ring_control.c \
-	backend/ring_grants.c backend/ring_grants.h \
+	backend/ring_channels.c backend/ring_channels.h backend/ring_grants.c backend/ring_grants.h \
 	backend/ring_main.c \
 	backend/ring_options.c \
 	backend/ring_worker.h

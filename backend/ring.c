@@ -369,7 +369,7 @@ static int waiting(struct xo_ring *ring)
 /* Asks for an event, then looks again (RING_FINAL_CHECK_FOR_REQUESTS). */
 static int ask(struct xo_ring *ring)
 {
-	ring->back.sring->req_event = ring->back.req_cons + 1;
+	ring->back.sring->req_event = xo_ring_asked(ring);
 	xen_mb();
 	return waiting(ring);
 }

@@ -203,6 +203,12 @@ void xo_ring_greet(struct xo_ring *ring, struct xo_ring_lun *lun);
 
 struct xo_ring_lun *xo_ring_lun_of(struct xo_ring *ring, const struct xo_ring_entry *entry);
 
+/* The request that an event was last asked for: req_event. */
+static inline uint32_t xo_ring_asked(const struct xo_ring *ring)
+{
+	return ring->back.req_cons + 1;
+}
+
 static inline unsigned int xo_ring_slot(const struct xo_ring *ring,
 					const struct xo_ring_entry *entry)
 {

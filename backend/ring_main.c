@@ -48,10 +48,7 @@ static int grant_copy(void *priv, xengnttab_grant_copy_segment_t *segments, unsi
 
 static void notify_guest(void *priv)
 {
-	struct xo_ring_worker *worker = priv;
-
-	if (xenevtchn_notify(worker->evtchn, worker->port) < 0)
-		xo_log_limited(XO_LOG_WARNING, "cannot notify the guest: %s", strerror(errno));
+	xo_channels_notify(&((struct xo_ring_worker *)priv)->channels);
 }
 
 static int send_link(void *priv, struct xo_ring_lun *lun, const union xo_link_message *message)
@@ -183,12 +180,20 @@ void xo_worker_drop_lun(struct xo_ring_worker *worker, struct xo_ring_lun *lun)
 	*own = (struct xo_worker_lun){ 0 };
 }
 
+static void heard(struct xo_ring_worker *worker, int port)
+{
+	worker->ring.ledger->events++;
+	xo_channels_heard(&worker->channels, port);
+}
+
 /* The ring was asked for events again: this one is done with. Unread, it would wake the loop once more. */
 static void read_event(struct xo_ring_worker *worker)
 {
 	if (worker->unread) {
-		if (xenevtchn_pending(worker->evtchn) >= 0)
-			worker->ring.ledger->events++;
+		int port = xo_channels_wait(&worker->channels);
+
+		if (port >= 0)
+			heard(worker, port);
 		/* This turn of the loop may still have to tell of it: it would be taken for the next one, unserved. */
 		xo_loop_skip(worker->loop, &worker->event_watch);
 	}
@@ -198,9 +203,7 @@ static void read_event(struct xo_ring_worker *worker)
 
 static void unmask(struct xo_ring_worker *worker)
 {
-	if (xenevtchn_unmask(worker->evtchn, worker->port) < 0)
-		xo_log_limited(XO_LOG_WARNING, "cannot unmask the event channel: %s",
-			       strerror(errno));
+	xo_channels_unmask(&worker->channels, xo_ring_asked(&worker->ring));
 }
 
 /* How long the channel stays masked: a guest that only rings the bell gets rung less (XSA-391). */
@@ -266,16 +269,15 @@ static int wait_for_event(void *priv)
 {
 	struct xo_ring_worker *worker = priv;
 
-	if (xenevtchn_pending(worker->evtchn) >= 0)
-		return 1;
-	return -errno;
+	worker->waited = xo_channels_wait(&worker->channels);
+	return worker->waited >= 0 ? 1 : worker->waited;
 }
 
 static void event_arrived(void *priv)
 {
 	struct xo_ring_worker *worker = priv;
 
-	worker->ring.ledger->events++;
+	heard(worker, worker->waited);
 	worker->unasked = true;
 	serve(worker, true);
 }
@@ -302,31 +304,6 @@ static void sweep_expired(struct xo_timer *timer)
 
 	if (xo_grants_sweep(&worker->grants))
 		xo_loop_arm(worker->loop, timer, SWEEP_NS);
-}
-
-static int open_event_channel(struct xo_ring_worker *worker)
-{
-	const struct xo_ring_options *options = &worker->options;
-	int port;
-
-	worker->evtchn = xenevtchn_open(NULL, 0);
-	if (!worker->evtchn) {
-		xo_error("cannot open the event channel device: %s", strerror(errno));
-		return -errno;
-	}
-	port = xenevtchn_bind_interdomain(worker->evtchn, options->domid, options->port);
-	if (port < 0) {
-		int r = -errno;
-
-		xo_error("cannot bind event channel %u of domain %u: %s", options->port,
-			 options->domid, strerror(-r));
-		return r;
-	}
-	worker->port = (evtchn_port_t)port;
-	worker->bound = true;
-	if (xenevtchn_restrict(worker->evtchn, options->domid) < 0)
-		xo_info("event channels cannot be restricted to the guest: %s", strerror(errno));
-	return 0;
 }
 
 /* Keeps what the command line names; what else was inherited is not ours. */
@@ -367,7 +344,8 @@ static int connect_ring(struct xo_ring_worker *worker, const char **what)
 		return r;
 	worker->grants.persistent = options->persistent_grants;
 	*what = "event-channel: it cannot be bound";
-	return open_event_channel(worker);
+	return xo_channels_open(&worker->channels, options->domid, options->ports,
+				options->channels);
 }
 
 static void *next_direct(void *priv)
@@ -436,7 +414,7 @@ static int watch_all(struct xo_ring_worker *worker)
 	int r;
 
 	worker->event_watch = (struct xo_watch){
-		.fd = xenevtchn_fd(worker->evtchn),
+		.fd = xo_channels_fd(&worker->channels),
 		.events = EPOLLIN,
 		.ready = event_ready,
 		.priv = worker,
@@ -536,10 +514,7 @@ static int begin(struct xo_ring_worker *worker, const char **what)
  */
 _Noreturn void xo_ring_worker_end(struct xo_ring_worker *worker, int status)
 {
-	if (worker->bound)
-		xenevtchn_unbind(worker->evtchn, worker->port);
-	if (worker->evtchn)
-		xenevtchn_close(worker->evtchn);
+	xo_channels_close(&worker->channels);
 	xo_grants_close(&worker->grants);
 	if (worker->disconnecting) {
 		xo_control_event(XO_FD_CONTROL, "disconnected", json_object());

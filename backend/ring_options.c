@@ -101,20 +101,22 @@ static bool parse_lun(struct xo_ring_options *options, const char *text)
 	return true;
 }
 
-static bool parse_refs(struct xo_ring_options *options, const char *text)
+/* How many numbers there are, separated by commas; 0: too many, or not that. */
+static unsigned int parse_list(const char *text, unsigned long max, uint32_t *values,
+			       unsigned int room)
 {
-	unsigned long ref;
+	unsigned long value;
 
-	for (options->pages = 0; options->pages < XO_RING_PAGES_MAX;) {
+	for (unsigned int count = 0; count < room;) {
 		const bool more = strchr(text, ',') != NULL;
 
-		if (!take_number(&text, more ? ',' : '\0', UINT32_MAX, &ref))
-			return false;
-		options->refs[options->pages++] = (uint32_t)ref;
+		if (!take_number(&text, more ? ',' : '\0', max, &value))
+			return 0;
+		values[count++] = (uint32_t)value;
 		if (!more)
-			return options->pages != 3;
+			return count;
 	}
-	return false;
+	return 0;
 }
 
 static bool parse_u32(const char *text, unsigned long max, uint32_t *value)
@@ -157,9 +159,11 @@ static bool parse_one(struct xo_ring_options *options, int option, const char *t
 		options->vcd = !strcmp(text, "vcd");
 		return options->vcd || !strcmp(text, "vscsi");
 	case OPT_RING_REF:
-		return parse_refs(options, text);
+		options->pages = parse_list(text, UINT32_MAX, options->refs, XO_RING_PAGES_MAX);
+		return options->pages && options->pages != 3;
 	case OPT_EVENT_CHANNEL:
-		return parse_u32(text, INT_MAX, &options->port);
+		options->channels = parse_list(text, INT_MAX, options->ports, XO_RING_CHANNELS_MAX);
+		return options->channels;
 	case OPT_PROTOCOL:
 		/* The requests of vscsiif.h look the same in both. */
 		return !strcmp(text, "x86_64-abi") || !strcmp(text, "x86_32-abi");

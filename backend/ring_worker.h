@@ -4,12 +4,12 @@
 #define XO_BACKEND_RING_WORKER_H
 
 #include <jansson.h>
-#include <xenevtchn.h>
 
 #include "base/ledger.h"
 #include "base/loop.h"
 #include "base/runner.h"
 #include "ring.h"
+#include "ring_channels.h"
 #include "ring_grants.h"
 
 /* A LUN as the command line names it. */
@@ -27,7 +27,8 @@ struct xo_ring_options {
 	bool vcd;
 	uint32_t refs[XO_RING_PAGES_MAX];
 	unsigned int pages;
-	uint32_t port; /* the frontend's */
+	uint32_t ports[XO_RING_CHANNELS_MAX]; /* the frontend's */
+	unsigned int channels;
 	unsigned int sg_grant;
 	bool persistent_grants, media_events;
 	const char *user;
@@ -71,9 +72,8 @@ struct xo_ring_worker {
 	struct xo_grants grants;
 	struct xo_ring ring;
 	struct xo_worker_lun luns[XO_RING_LUNS_MAX];
-	xenevtchn_handle *evtchn;
-	evtchn_port_t port; /* ours; valid with `bound` */
-	bool bound;
+	struct xo_channels channels;
+	int waited; /* the port that the thread which waited for an event has */
 	struct xo_watch event_watch;
 	struct xo_runner_event event;
 	struct xo_watch control_watch;

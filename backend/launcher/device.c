@@ -285,6 +285,7 @@ static size_t feature_writes(const struct xo_device *device, struct xo_store_wri
 {
 	static char segments[8];
 	static char pages[4];
+	static char channels[4];
 	uint32_t max_transfer = 0;
 	size_t n = 0;
 
@@ -302,6 +303,8 @@ static size_t feature_writes(const struct xo_device *device, struct xo_store_wri
 	writes[n++] = (struct xo_store_write){ XO_OPTICAL_MAX_TRANSFER, 0, transfer };
 	snprintf(pages, sizeof(pages), "%d", XO_OFFER_PAGE_ORDER);
 	writes[n++] = (struct xo_store_write){ XO_OPTICAL_MAX_RING_PAGE_ORDER, 0, pages };
+	snprintf(channels, sizeof(channels), "%d", XO_OFFER_EVENT_CHANNELS);
+	writes[n++] = (struct xo_store_write){ XO_OPTICAL_MAX_EVENT_CHANNELS, 0, channels };
 	if (XO_OFFER_PERSISTENT)
 		writes[n++] = (struct xo_store_write){ XO_OPTICAL_FEATURE_PERSISTENT, 0, "1" };
 	if (XO_OFFER_MEDIA_EVENTS)

@@ -65,11 +65,29 @@ static int read_refs(struct xo_device *device, const struct nodes *nodes,
 	return r;
 }
 
+/* Whichever the class, event-channel is the first; vcd may have more. */
+static int read_ports(struct xo_device *device, const struct nodes *nodes,
+		      struct xo_connection *connection, char *error, size_t size)
+{
+	uint64_t count = 1;
+	uint64_t port = 0;
+	int r = 0;
+
+	if (device->is_vcd)
+		r = read_number(device, XO_VCD_EVENT_CHANNELS, 0, &count, error, size);
+	connection->channels = XO_MIN((unsigned int)count, XO_RING_CHANNELS_MAX);
+	for (unsigned int i = 0; !r && i < connection->channels; i++) {
+		r = read_number(device, i ? XO_VCD_EVENT_CHANNELN : nodes->event_channel, i, &port,
+				error, size);
+		connection->ports[i] = (uint32_t)port;
+	}
+	return r;
+}
+
 int xo_connection_read(struct xo_device *device, struct xo_connection *connection, char *error,
 		       size_t size)
 {
 	const struct nodes *nodes = device->is_vcd ? &vcd_nodes : &vscsi_nodes;
-	uint64_t port = 0;
 	uint64_t protocol = 0;
 	uint64_t persistent = 0;
 	uint64_t events = 0;
@@ -78,14 +96,13 @@ int xo_connection_read(struct xo_device *device, struct xo_connection *connectio
 	*connection = (struct xo_connection){ 0 };
 	r = read_refs(device, nodes, connection, error, size);
 	if (!r)
-		r = read_number(device, nodes->event_channel, 0, &port, error, size);
+		r = read_ports(device, nodes, connection, error, size);
 	if (!r)
 		r = read_number(device, nodes->protocol, 0, &protocol, error, size);
 	if (!r && device->is_vcd)
 		r = read_number(device, XO_VCD_FEATURE_PERSISTENT, 0, &persistent, error, size);
 	if (!r && device->is_vcd)
 		r = read_number(device, XO_VCD_FEATURE_MEDIA_EVENTS, 0, &events, error, size);
-	connection->port = (uint32_t)port;
 	connection->abi32 = protocol == XO_VSCSI_PROTOCOL_X86_32_ABI;
 	connection->persistent_grants = persistent && XO_OFFER_PERSISTENT;
 	connection->media_events = events && XO_OFFER_MEDIA_EVENTS;
@@ -95,7 +112,8 @@ int xo_connection_read(struct xo_device *device, struct xo_connection *connectio
 bool xo_connection_same(const struct xo_connection *a, const struct xo_connection *b)
 {
 	return a->pages == b->pages && !memcmp(a->refs, b->refs, sizeof(a->refs)) &&
-	       a->port == b->port && a->abi32 == b->abi32;
+	       a->channels == b->channels && !memcmp(a->ports, b->ports, sizeof(a->ports)) &&
+	       a->abi32 == b->abi32;
 }
 
 static void add_lun(struct xo_spawn *spawn, const struct xo_unit *unit)
@@ -113,18 +131,23 @@ static void add_lun(struct xo_spawn *spawn, const struct xo_unit *unit)
 		     attachment->slot_size);
 }
 
-static void add_connection(struct xo_spawn *spawn, const struct xo_connection *connection)
+static void add_list(struct xo_spawn *spawn, const char *option, const uint32_t *values,
+		     unsigned int count)
 {
-	char refs[64];
+	char text[XO_MAX(XO_RING_PAGES_MAX, XO_RING_CHANNELS_MAX) * sizeof("4294967295,")];
 	size_t at = 0;
 
-	for (unsigned int i = 0; i < connection->pages; i++)
-		at += (size_t)snprintf(refs + at, sizeof(refs) - at, "%s%u", i ? "," : "",
-				       connection->refs[i]);
-	xo_spawn_arg(spawn, "--ring-ref");
-	xo_spawn_arg(spawn, "%s", refs);
-	xo_spawn_arg(spawn, "--event-channel");
-	xo_spawn_arg(spawn, "%u", connection->port);
+	for (unsigned int i = 0; i < count; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u", i ? "," : "",
+				       values[i]);
+	xo_spawn_arg(spawn, "%s", option);
+	xo_spawn_arg(spawn, "%s", text);
+}
+
+static void add_connection(struct xo_spawn *spawn, const struct xo_connection *connection)
+{
+	add_list(spawn, "--ring-ref", connection->refs, connection->pages);
+	add_list(spawn, "--event-channel", connection->ports, connection->channels);
 	xo_spawn_arg(spawn, "--protocol");
 	xo_spawn_arg(spawn, "%s", connection->abi32 ? "x86_32-abi" : "x86_64-abi");
 	if (connection->persistent_grants) {
@@ -536,13 +559,16 @@ static json_t *ring_save(const struct xo_worker *worker)
 	const struct xo_device *device = worker->priv;
 	const struct xo_connection *connection = &device->connection;
 	json_t *refs = json_array();
+	json_t *ports = json_array();
 
 	for (unsigned int i = 0; i < connection->pages; i++)
 		json_array_append_new(refs, json_integer(connection->refs[i]));
-	return json_pack("{s:o,s:I,s:b,s:b,s:b,s:o}", "ring-refs", refs, "event-channel",
-			 (json_int_t)connection->port, "abi32", connection->abi32,
-			 "persistent-grants", connection->persistent_grants, "media-events",
-			 connection->media_events, "luns", save_luns(device));
+	for (unsigned int i = 0; i < connection->channels; i++)
+		json_array_append_new(ports, json_integer(connection->ports[i]));
+	return json_pack("{s:o,s:o,s:b,s:b,s:b,s:o}", "ring-refs", refs, "event-channels", ports,
+			 "abi32", connection->abi32, "persistent-grants",
+			 connection->persistent_grants, "media-events", connection->media_events,
+			 "luns", save_luns(device));
 }
 
 const struct xo_worker_ops xo_ring_worker_ops = {
@@ -569,16 +595,26 @@ static bool take_number(const json_t *object, const char *key, json_int_t max, u
 static int restore_connection(struct xo_connection *connection, const json_t *config)
 {
 	const json_t *refs = json_object_get(config, "ring-refs");
+	const json_t *ports = json_object_get(config, "event-channels");
 
 	*connection = (struct xo_connection){
 		.pages = (unsigned int)json_array_size(refs),
+		.channels = (unsigned int)json_array_size(ports),
 		.abi32 = json_is_true(json_object_get(config, "abi32")),
 		.persistent_grants = json_is_true(json_object_get(config, "persistent-grants")),
 		.media_events = json_is_true(json_object_get(config, "media-events")),
 	};
 	if (!connection->pages || connection->pages > XO_RING_PAGES_MAX ||
-	    !take_number(config, "event-channel", UINT32_MAX, &connection->port))
+	    connection->channels > XO_RING_CHANNELS_MAX)
 		return -EINVAL;
+	for (unsigned int i = 0; i < connection->channels; i++)
+		connection->ports[i] = (uint32_t)json_integer_value(json_array_get(ports, i));
+	/* As it was written when a frontend had one. */
+	if (!connection->channels) {
+		connection->channels = 1;
+		if (!take_number(config, "event-channel", UINT32_MAX, &connection->ports[0]))
+			return -EINVAL;
+	}
 	for (unsigned int i = 0; i < connection->pages; i++)
 		connection->refs[i] = (uint32_t)json_integer_value(json_array_get(refs, i));
 	return 0;

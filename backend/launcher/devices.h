@@ -25,6 +25,7 @@
 /* What a vcd frontend is offered beyond vscsi; a frontend that asks for more does not get it. */
 #define XO_OFFER_PAGE_ORDER 2
 #define XO_OFFER_PERSISTENT true
+#define XO_OFFER_EVENT_CHANNELS XO_RING_CHANNELS_MAX
 #define XO_OFFER_MEDIA_EVENTS true
 
 struct xo_devices {
@@ -47,7 +48,8 @@ struct xo_devices {
 struct xo_connection {
 	unsigned int pages;
 	uint32_t refs[XO_RING_PAGES_MAX];
-	uint32_t port;
+	uint32_t ports[XO_RING_CHANNELS_MAX];
+	unsigned int channels;
 	bool abi32;
 	bool persistent_grants;
 	bool media_events;

@@ -28,6 +28,7 @@
 /* Requests of our own, beside those of slots: ABORT and RESET. */
 #define XO_FRONT_CONTROLS 2
 #define XO_FRONT_RING_PAGES 4
+#define XO_FRONT_CHANNELS 8
 #define XO_FRONT_REQUESTS_MAX (XO_FRONT_SLOTS_MAX + XO_FRONT_CONTROLS)
 
 struct xo_front_pool;
@@ -101,7 +102,8 @@ struct xo_front {
 
 	/* the connection */
 	xenevtchn_handle *evtchn;
-	evtchn_port_t port; /* valid with evtchn */
+	evtchn_port_t ports[XO_FRONT_CHANNELS]; /* valid with evtchn; the backend rings the first */
+	unsigned int channels; /* so many of them */
 	xengntshr_handle *gntshr; /* the ring's */
 	void *ring_start;
 	unsigned int ring_pages;

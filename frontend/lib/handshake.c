@@ -129,6 +129,22 @@ static int write_ring(struct xo_front *front, xs_transaction_t t)
 	return r;
 }
 
+/* The first as event-channel; of the class vcd, more as event-channel1, event-channel2 … */
+static int write_channels(struct xo_front *front, xs_transaction_t t)
+{
+	char node[32];
+	int r = xo_store_write_number(front->xs, t, front->path, "event-channel", front->ports[0]);
+
+	if (r == 0 && front->vcd)
+		r = xo_store_write_number(front->xs, t, front->path, "event-channels",
+					  front->channels);
+	for (unsigned int i = 1; i < front->channels && r == 0; i++) {
+		(void)snprintf(node, sizeof(node), "event-channel%u", i);
+		r = xo_store_write_number(front->xs, t, front->path, node, front->ports[i]);
+	}
+	return r;
+}
+
 static int write_features(struct xo_front *front, xs_transaction_t t)
 {
 	int r;
@@ -151,7 +167,7 @@ static int write_offer(struct xo_front *front, xs_transaction_t t)
 	if (r == 0)
 		r = write_features(front, t);
 	if (r == 0)
-		r = xo_store_write_number(front->xs, t, front->path, "event-channel", front->port);
+		r = write_channels(front, t);
 	if (r == 0)
 		r = xo_store_write(front->xs, t, front->path, "protocol", XEN_IO_PROTO_ABI_NATIVE);
 	if (r == 0)
@@ -185,6 +201,9 @@ static void negotiate_vcd(struct xo_front *front)
 	uint32_t bytes = xo_store_number(front->xs, front->backend, "max-transfer", UINT32_MAX, 0);
 
 	front->ring_pages = 1u << order;
+	front->channels =
+		xo_store_number(front->xs, front->backend, "max-event-channels", UINT32_MAX, 1);
+	front->channels = XO_MAX(XO_MIN(front->channels, XO_FRONT_CHANNELS), 1u);
 	if (bytes >= XO_FRONT_PAGE)
 		front->max_transfer =
 			XO_MIN(front->max_transfer, bytes / XO_FRONT_PAGE * XO_FRONT_PAGE);
@@ -200,6 +219,7 @@ static void negotiate(struct xo_front *front)
 	uint32_t segments;
 
 	front->ring_pages = 1;
+	front->channels = 1;
 	front->persistent = front->media_events = false;
 
 	front->sg_grant =

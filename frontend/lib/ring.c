@@ -30,9 +30,21 @@ static uint16_t new_rqid(struct xo_front *front, unsigned int index)
 	return (uint16_t)(front->generation++ << RQID_BITS | index);
 }
 
+static int open_channels(struct xo_front *front)
+{
+	for (unsigned int i = 0; i < front->channels; i++) {
+		xenevtchn_port_or_error_t port =
+			xenevtchn_bind_unbound_port(front->evtchn, front->backend_id);
+
+		if (port < 0)
+			return errno ? -errno : -ENXIO;
+		front->ports[i] = (evtchn_port_t)port;
+	}
+	return 0;
+}
+
 int xo_ring_open(struct xo_front *front)
 {
-	xenevtchn_port_or_error_t port;
 	struct vscsiif_sring *sring;
 
 	front->gntshr = xengntshr_open(NULL, 0);
@@ -55,11 +67,7 @@ int xo_ring_open(struct xo_front *front)
 	/* An event that epoll told of may be gone when its turn comes: the port was closed. */
 	if (fcntl(xenevtchn_fd(front->evtchn), F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	port = xenevtchn_bind_unbound_port(front->evtchn, front->backend_id);
-	if (port < 0)
-		return errno ? -errno : -ENXIO;
-	front->port = (evtchn_port_t)port;
-	return 0;
+	return open_channels(front);
 }
 
 void xo_ring_close(struct xo_front *front)
@@ -81,14 +89,20 @@ static struct vscsiif_request *next_request(struct xo_front *front)
 	return RING_GET_REQUEST(&front->ring, front->ring.req_prod_pvt);
 }
 
+/*
+ * RING_PUSH_REQUESTS_AND_CHECK_NOTIFY for one request. Which of the channels the backend listens to follows from the
+ * request that it asked to be told of.
+ */
 static void push(struct xo_front *front)
 {
-	int notify;
+	const RING_IDX prod = ++front->ring.req_prod_pvt;
+	RING_IDX event;
 
-	front->ring.req_prod_pvt++;
-	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&front->ring, notify);
-	if (notify)
-		(void)xenevtchn_notify(front->evtchn, front->port);
+	__atomic_store_n(&front->ring.sring->req_prod, prod, __ATOMIC_RELEASE);
+	xen_mb(); /* the index before what the backend asked for */
+	event = __atomic_load_n(&front->ring.sring->req_event, __ATOMIC_RELAXED);
+	if (event == prod)
+		(void)xenevtchn_notify(front->evtchn, front->ports[event % front->channels]);
 }
 
 static void address(struct vscsiif_request *request, const struct xo_front_unit *unit)

@@ -258,14 +258,25 @@ static struct vscsiif_request *cdfront_place(struct cdfront *info, const struct 
 	return req;
 }
 
+/*
+ * RING_PUSH_REQUESTS_AND_CHECK_NOTIFY for one request. Which of the channels the backend
+ * listens to follows from the request that it asked to be told of.
+ */
 static void cdfront_push(struct cdfront *info)
 {
-	int notify;
+	const RING_IDX prod = ++info->ring.req_prod_pvt;
+	RING_IDX event;
 
 	lockdep_assert_held(&info->lock);
-	info->ring.req_prod_pvt++;
-	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&info->ring, notify);
-	if (notify)
+	virt_wmb(); /* The backend sees the request before the index, */
+	WRITE_ONCE(info->ring.sring->req_prod, prod);
+	virt_mb(); /* and the index before we see what it asked for. */
+	event = READ_ONCE(info->ring.sring->req_event);
+	if (event != prod)
+		return;
+	if (event % info->channels)
+		notify_remote_via_evtchn(info->evtchns[event % info->channels]);
+	else
 		notify_remote_via_irq(info->irq);
 }
 

@@ -97,16 +97,30 @@ static void cdfront_watch_units(struct cdfront *info)
 
 /* --- connection --- */
 
+/* Nothing is heard by these: they are so many that the backend may unmask several at once. */
+static int cdfront_setup_doorbells(struct cdfront *info)
+{
+	int err = 0;
+
+	for (info->channels = 1; info->channels < info->max_channels; info->channels++) {
+		err = xenbus_alloc_evtchn(info->dev, &info->evtchns[info->channels]);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 static int cdfront_setup_event(struct cdfront *info)
 {
-	int err = xenbus_alloc_evtchn(info->dev, &info->evtchn);
+	const evtchn_port_t *evtchn = &info->evtchns[0];
+	int err = xenbus_alloc_evtchn(info->dev, &info->evtchns[0]);
 
 	if (err)
 		return err;
-	err = bind_evtchn_to_irq_lateeoi(info->evtchn);
+	err = bind_evtchn_to_irq_lateeoi(*evtchn);
 	if (err <= 0) {
 		xenbus_dev_fatal(info->dev, err, "bind_evtchn_to_irq");
-		xenbus_free_evtchn(info->dev, info->evtchn);
+		xenbus_free_evtchn(info->dev, *evtchn);
 		return err ? err : -EINVAL;
 	}
 	info->irq = err;
@@ -116,10 +130,11 @@ static int cdfront_setup_event(struct cdfront *info)
 				   info);
 	if (err) {
 		xenbus_dev_fatal(info->dev, err, "request_threaded_irq");
-		evtchn_put(info->evtchn);
+		evtchn_put(*evtchn);
 		info->irq = 0;
+		return err;
 	}
-	return err;
+	return cdfront_setup_doorbells(info);
 }
 
 static int cdfront_setup_ring(struct cdfront *info)
@@ -146,7 +161,8 @@ static void cdfront_free_ring(struct cdfront *info)
 	if (info->irq)
 		unbind_from_irqhandler(info->irq, info);
 	info->irq = 0;
-	info->evtchn = 0;
+	while (info->channels > 1)
+		xenbus_free_evtchn(info->dev, info->evtchns[--info->channels]);
 	if (info->ring.sring)
 		xenbus_teardown_ring((void **)&info->ring.sring, info->ring_pages, info->ring_refs);
 
@@ -182,13 +198,30 @@ static int cdfront_publish_refs(struct cdfront *info, struct xenbus_transaction 
 	return err;
 }
 
+static int cdfront_publish_channels(struct cdfront *info, struct xenbus_transaction xbt)
+{
+	const char *node = info->dev->nodename;
+	unsigned int i;
+	char name[20];
+	int err;
+
+	err = xenbus_printf(xbt, node, "event-channel", "%u", info->evtchns[0]);
+	if (!err)
+		err = xenbus_printf(xbt, node, "event-channels", "%u", info->channels);
+	for (i = 1; i < info->channels && !err; i++) {
+		snprintf(name, sizeof(name), "event-channel%u", i);
+		err = xenbus_printf(xbt, node, name, "%u", info->evtchns[i]);
+	}
+	return err;
+}
+
 static int cdfront_publish_in(struct cdfront *info, struct xenbus_transaction xbt)
 {
 	const char *node = info->dev->nodename;
 	int err = cdfront_publish_refs(info, xbt);
 
 	if (!err)
-		err = xenbus_printf(xbt, node, "event-channel", "%u", info->evtchn);
+		err = cdfront_publish_channels(info, xbt);
 	if (!err)
 		err = xenbus_printf(xbt, node, "protocol", "%s", XEN_IO_PROTO_ABI_NATIVE);
 	if (!err)
@@ -228,6 +261,9 @@ static void cdfront_negotiate(struct cdfront *info)
 	unsigned int most = clamp_t(unsigned int, max_ring_pages, 1, CDFRONT_RING_PAGES);
 
 	info->ring_pages = min_t(unsigned int, 1u << min(order, 2u), rounddown_pow_of_two(most));
+	info->max_channels = clamp_t(unsigned int,
+				     xenbus_read_unsigned(other, "max-event-channels", 1), 1,
+				     CDFRONT_CHANNELS);
 	info->sg_grant = min_t(unsigned int, xenbus_read_unsigned(other, "feature-sg-grant", 0),
 			       CDFRONT_MAX_SEGMENTS);
 	info->max_bytes = max_t(unsigned int, info->sg_grant, VSCSIIF_SG_TABLESIZE) * XEN_PAGE_SIZE;
@@ -629,6 +665,8 @@ static int cdfront_resume(struct xenbus_device *dev)
 {
 	struct cdfront *info = dev_get_drvdata(&dev->dev);
 
+	/* The ports went with what ran before: by now they may be somebody else's. */
+	info->channels = 1;
 	if (info->closed) {
 		/*
 		 * What the other backend did is no fault of this one. A host that was

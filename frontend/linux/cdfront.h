@@ -52,6 +52,7 @@
 #include <xen/interface/io/vscsiif.h>
 
 #define CDFRONT_RING_PAGES	4
+#define CDFRONT_CHANNELS	8
 #define CDFRONT_MAX_IDS		64
 /* What an interrupt copies itself, ten microseconds or two; more is left to its thread. */
 #define CDFRONT_IRQ_BYTES	(128 * 1024)
@@ -132,8 +133,9 @@ struct cdfront {
 	struct vscsiif_front_ring ring;
 	grant_ref_t ring_refs[CDFRONT_RING_PAGES];
 	unsigned int ring_pages;
-	evtchn_port_t evtchn;
-	unsigned int irq;
+	evtchn_port_t evtchns[CDFRONT_CHANNELS];
+	unsigned int channels;		/* so many of them */
+	unsigned int irq;		/* of the first, which the backend rings */
 	bool threaded;			/* the interrupt's thread has the ring */
 	unsigned int idle_events;	/* since the last response */
 	unsigned int ids;
@@ -155,6 +157,7 @@ struct cdfront {
 	unsigned int media_changes;
 	unsigned int eject_requests;
 
+	unsigned int max_channels;
 	unsigned int sg_grant;		/* segments that a request may have indirectly */
 	unsigned int max_bytes;
 	bool added;			/* the host was given to the mid-layer */

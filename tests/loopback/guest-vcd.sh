@@ -15,7 +15,7 @@ xenoptic disc insert virtual:burner "$lb_dir/iso" >/dev/null || lb_fail "disc in
 burn_exec sg_raw -o "$lb_dir/read" -r 524288 /dev/sr0 28 00 00 00 00 00 00 01 00 00 >"$lb_dir/program.log" 2>&1 ||
 	lb_fail "READ(10) of 512 KiB: $(cat "$lb_dir/program.log")"
 cmp -n 524288 "$lb_dir/read" "$lb_dir/iso" || lb_fail "other data"
-for wanted in ring-page-order=2 feature-persistent=1 feature-media-events=1; do
+for wanted in ring-page-order=2 event-channels=8 feature-persistent=1 feature-media-events=1; do
 	[ "$(xenstore-read "$node/${wanted%=*}")" = "${wanted#*=}" ] || lb_fail "not $wanted"
 done
 echo "ok: 512 KiB over four pages"

@@ -5,11 +5,13 @@
  * One ring worker lives as long as one connection of one frontend device.
  *
  *	xenoptic-ring --domid D --devid V --name TEXT --type vscsi|vcd
- *		--ring-ref R[,R…] --event-channel E --protocol x86_64-abi|x86_32-abi
+ *		--ring-ref R[,R…] --event-channel E[,E…] --protocol x86_64-abi|x86_32-abi
  *		[--lun LUN]… [--sg-grant N] [--feature NAME]… [--user USER] [--verbose]
  *
  *	D, V	the frontend's domain and device number, R grant references of the
- *		ring's pages (1, 2 or 4), E the frontend's event channel port
+ *		ring's pages (1, 2 or 4), E the frontend's event channel port, or several
+ *		(up to 8): requests come by that of number req_event modulo their number,
+ *		responses go by the first
  *	--name	the guest's name, for messages only
  *	--sg-grant	segments that the backend offered as feature-sg-grant
  *	--feature	what was negotiated beyond vscsiif with a vcd frontend:
@@ -81,6 +83,7 @@
 #define XO_RING_LEDGER_REGION (256u << 10)
 
 #define XO_RING_PAGES_MAX 4
+#define XO_RING_CHANNELS_MAX 8
 #define XO_RING_LUNS_MAX 8
 
 /* What the launcher offers as feature-sg-grant: 512 KiB in a request. */

@@ -124,6 +124,8 @@ void fake_new_vcd(struct fake *fake, unsigned int order, unsigned int max_transf
 	open_all(fake, FAKE_VCD);
 	fake_write_number(fake, FAKE_BACKEND, "max-ring-page-order", order);
 	fake_write_number(fake, FAKE_BACKEND, "max-transfer", max_transfer);
+	if (order)
+		fake_write_number(fake, FAKE_BACKEND, "max-event-channels", 5);
 	fake_write(fake, FAKE_BACKEND, "feature-persistent", "1");
 	fake_write(fake, FAKE_BACKEND, "feature-media-events", "1");
 	make_device(fake, 128);
@@ -134,7 +136,8 @@ void fake_disconnect(struct fake *fake)
 	if (!fake->shared)
 		return;
 	assert_int_equal(xengnttab_unmap(fake->gnttab, fake->shared, fake->pages), 0);
-	(void)xenevtchn_unbind(fake->evtchn, fake->port);
+	while (fake->channels)
+		(void)xenevtchn_unbind(fake->evtchn, fake->ports[--fake->channels]);
 	fake->shared = NULL;
 }
 
@@ -148,11 +151,30 @@ void fake_free(struct fake *fake)
 	xs_close(fake->xs);
 }
 
+static void bind_channels(struct fake *fake)
+{
+	unsigned int count = strcmp(fake->frontend, FAKE_VCD) == 0
+				     ? fake_read(fake, fake->frontend, "event-channels")
+				     : 1;
+	char node[20] = "event-channel";
+
+	assert_in_range(count, 1, XO_FRONT_CHANNELS);
+	for (fake->channels = 0; fake->channels < count; fake->channels++) {
+		xenevtchn_port_or_error_t port;
+
+		if (fake->channels)
+			(void)snprintf(node, sizeof(node), "event-channel%u", fake->channels % 10);
+		port = xenevtchn_bind_interdomain(fake->evtchn, FAKE_DOMID,
+						  fake_read(fake, fake->frontend, node));
+		assert_true(port > 0);
+		fake->ports[fake->channels] = (evtchn_port_t)port;
+	}
+}
+
 void fake_connect(struct fake *fake)
 {
 	unsigned int order = fake_read(fake, fake->frontend, "ring-page-order");
 	uint32_t refs[XO_FRONT_RING_PAGES];
-	xenevtchn_port_or_error_t port;
 	char node[16];
 
 	assert_in_range(order, 0, 2);
@@ -165,10 +187,7 @@ void fake_connect(struct fake *fake)
 	fake->shared = xengnttab_map_domain_grant_refs(fake->gnttab, fake->pages, FAKE_DOMID, refs,
 						       PROT_READ | PROT_WRITE);
 	assert_non_null(fake->shared);
-	port = xenevtchn_bind_interdomain(fake->evtchn, FAKE_DOMID,
-					  fake_read(fake, fake->frontend, "event-channel"));
-	assert_true(port > 0);
-	fake->port = (evtchn_port_t)port;
+	bind_channels(fake);
 	fake->ring = (struct vscsiif_back_ring){
 		.nr_ents = (unsigned int)__RING_SIZE(fake->shared, (long)fake->pages * PAGE),
 		.sring = fake->shared,
@@ -188,7 +207,7 @@ bool fake_take(struct fake *fake, struct vscsiif_request *request)
 
 void fake_notify(struct fake *fake)
 {
-	assert_int_equal(xenevtchn_notify(fake->evtchn, fake->port), 0);
+	assert_int_equal(xenevtchn_notify(fake->evtchn, fake->ports[0]), 0);
 }
 
 void fake_put(struct fake *fake, const struct vscsiif_response *response)

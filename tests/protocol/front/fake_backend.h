@@ -23,7 +23,8 @@ struct fake {
 	struct vscsiif_sring *shared; /* NULL: not connected */
 	unsigned int pages; /* of it */
 	struct vscsiif_back_ring ring;
-	evtchn_port_t port;
+	evtchn_port_t ports[XO_FRONT_CHANNELS];
+	unsigned int channels; /* so many of them */
 };
 
 /* What the process does from here on it does in this domain of the loopback. */

@@ -2,6 +2,7 @@
 /* What the front negotiates of the class vcd: the ring's pages, large transfers, events. */
 #include "rig.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 struct events {
@@ -28,9 +29,62 @@ static void vcd_negotiates_all_of_it(void **state)
 
 	rig_start_vcd(rig, 2, 65536, &options);
 	assert_int_equal(rig->fake.pages, 4);
+	assert_int_equal(rig->fake.channels, 5);
 	assert_int_equal(fake_read(&rig->fake, FAKE_VCD, "feature-persistent"), 1);
 	assert_int_equal(fake_read(&rig->fake, FAKE_VCD, "feature-media-events"), 1);
 	assert_int_equal(events.count, 0);
+}
+
+static evtchn_port_t rung(struct fake *fake)
+{
+	xenevtchn_port_or_error_t port = xenevtchn_pending(fake->evtchn);
+
+	assert_true(port > 0);
+	assert_int_equal(xenevtchn_unmask(fake->evtchn, (evtchn_port_t)port), 0);
+	return (evtchn_port_t)port;
+}
+
+/* A request is announced by the channel that follows from what the backend asked for, and by that alone. */
+static void vcd_rings_where_it_is_heard(void **state)
+{
+	static const struct xo_front_options options = { .type = "vcd",
+							 .slots = 1,
+							 .slot_size = 4096 };
+	struct xo_front_command *command;
+	struct vscsiif_request request;
+	struct rig *rig = *state;
+	struct fake *fake = &rig->fake;
+	struct pollfd events = { .events = POLLIN };
+
+	rig_start_vcd(rig, 2, 65536, &options);
+	events.fd = xenevtchn_fd(fake->evtchn);
+	while (poll(&events, 1, 0)) /* binding is an event */
+		rung(fake);
+	command = xo_front_take(rig->front);
+	command->cdb_length = 6;
+	for (unsigned int i = 0; i < 40; i++) {
+		const RING_IDX asked = fake->shared->req_event;
+
+		assert_int_equal(xo_front_submit(command), 0);
+		assert_int_equal(rung(fake), fake->ports[asked % fake->channels]);
+		rig_take(rig, &request);
+		fake_good(fake, &request);
+		rig_settle(rig);
+		assert_int_equal(xo_front_state(rig->front), XO_FRONT_CONNECTED);
+	}
+	/* What was not asked for is not announced. */
+	fake->shared->req_event += 5;
+	assert_int_equal(xo_front_submit(command), 0);
+	assert_int_equal(poll(&events, 1, 0), 0);
+	rig_take(rig, &request);
+	fake_good(fake, &request);
+	rig_settle(rig);
+	assert_int_equal(xo_front_submit(command), 0);
+	rung(fake);
+	rig_take(rig, &request);
+	fake_good(fake, &request);
+	rig_settle(rig);
+	xo_front_give(command);
 }
 
 /* 62 commands at once, of which a ring of one page would hold 16; answered last first. */
@@ -75,6 +129,7 @@ static void vcd_with_little_offered(void **state)
 
 	rig_start_vcd(rig, 0, 65536 + 100, &options);
 	assert_int_equal(rig->fake.pages, 1);
+	assert_int_equal(rig->fake.channels, 1);
 	assert_int_equal(xo_front_max_transfer(rig->front), 65536);
 	while (slots < XO_FRONT_SLOTS_MAX && (commands[slots] = xo_front_take(rig->front)))
 		slots++;
@@ -143,9 +198,9 @@ static void vcd_tells_events(void **state)
 int rig_run_vcd(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(vcd_negotiates_all_of_it), TEST(vcd_fills_four_pages),
-		TEST(vcd_with_little_offered),	TEST(vcd_moves_512_kib),
-		TEST(vcd_tells_events),
+		TEST(vcd_negotiates_all_of_it), TEST(vcd_rings_where_it_is_heard),
+		TEST(vcd_fills_four_pages),	TEST(vcd_with_little_offered),
+		TEST(vcd_moves_512_kib),	TEST(vcd_tells_events),
 	};
 
 	return cmocka_run_group_tests_name("vcd", tests, NULL, NULL);

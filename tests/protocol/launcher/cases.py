@@ -146,6 +146,46 @@ def rubbish_closes_the_device_with_a_message(daemon):
     guest.destroy()
 
 
+def several_event_channels():
+    """A vcd frontend has its requests heard by all that it names, by the ring's successors and the launcher's."""
+    daemon = Daemon().ready()
+    guest = Guest(daemon, "bus=vcd")
+    front = guest.frontend
+    front.base = front.base.replace("/vscsi/", "/vcd/")
+    front.channels = 3
+    for node, values in (("event-channels", ("", "0", "9", "x", "4")), ("event-channel2", (None, "0", "131072", "4242"))):
+        for value in values:
+            front.backend_state(2)
+            check(front.store.read(front.backend + "/max-event-channels") == "8", "what is offered")
+            front.tell_ring()
+            if value is None:
+                front.store.rm(f"{front.base}/{node}")
+            else:
+                front.store.write(f"{front.base}/{node}", value)
+            front.state(3)
+            front.backend_state(5)
+            error = front.store.wait(front.backend + "/error", lambda v: v)
+            check("event-channel" in error, f"{node} = {value!r}: {error}")
+            front.state(6)
+            front.backend_state(6)
+            front.state(1)
+    front.connect()
+    for killed in ("nobody", "ring", "daemon", "both"):
+        if killed == "daemon":
+            daemon.kill()
+        elif killed != "nobody":
+            pid = daemon.pid(*guest.ring)
+            daemon.kill(pid) if killed == "both" else kill_and_wait(pid)
+        if killed in ("daemon", "both"):
+            daemon.start()
+            daemon.ready()
+        for _ in range(20):
+            front.alive()
+    guest.destroy()
+    daemon.idle()
+    daemon.stop()
+
+
 def states_that_are_none(daemon):
     guest = Guest(daemon)
     front = guest.frontend
@@ -1169,6 +1209,7 @@ SHARED = [
     long_names_are_names,
 ]
 OWN = [
+    several_event_channels,
     trespassers_die,
     restarts_are_bounded,
     workers_survive_the_launcher,

@@ -120,6 +120,7 @@ class Frontend:
         self.backend = f"/local/domain/{backend}/backend/optical/{domid}/{devid}"
         self.backend_domid = backend
         self.page = None
+        self.channels = 1  # more with the class vcd
         self.number = 0
         os.environ["XENOPTIC_LOOPBACK_DOMID"] = str(domid)
         self.events, self.grants = load("libxenevtchn.so.1"), load("libxengnttab.so.1")
@@ -140,7 +141,8 @@ class Frontend:
     def drop_ring(self):
         if self.page:
             self.grants.xengntshr_unshare(self.sharer, ctypes.c_void_p(self.page), ctypes.c_uint32(1))
-            self.events.xenevtchn_unbind(self.channel, ctypes.c_uint32(self.port))
+            for port in self.ports:
+                self.events.xenevtchn_unbind(self.channel, ctypes.c_uint32(port))
         self.page = None
 
     def make_ring(self):
@@ -154,8 +156,9 @@ class Frontend:
         self._put(0, 4, 1)  # req_event
         self._put(0, 12, 1)  # rsp_event
         self.ref = ref.value
-        self.port = self.events.xenevtchn_bind_unbound_port(self.channel, ctypes.c_uint32(self.backend_domid))
-        check(self.port > 0, "no event channel")
+        bind = self.events.xenevtchn_bind_unbound_port
+        self.ports = [bind(self.channel, ctypes.c_uint32(self.backend_domid)) for _ in range(self.channels)]
+        check(min(self.ports) > 0, "no event channel")
         self.produced = self.consumed = 0
 
     def _put(self, base, offset, value):
@@ -173,7 +176,11 @@ class Frontend:
     def tell_ring(self):
         self.make_ring()
         self.store.write(self.base + "/ring-ref", self.ref)
-        self.store.write(self.base + "/event-channel", self.port)
+        self.store.write(self.base + "/event-channel", self.ports[0])
+        if self.channels > 1:
+            self.store.write(self.base + "/event-channels", self.channels)
+        for number in range(1, self.channels):
+            self.store.write(f"{self.base}/event-channel{number}", self.ports[number])
         self.store.write(self.base + "/protocol", "x86_64-abi")
 
     def backend_state(self, *states):
@@ -217,7 +224,8 @@ class Frontend:
         ctypes.memmove(slot, request, len(request))
         self.produced += 1
         self._put(0, 0, self.produced)
-        self.events.xenevtchn_notify(self.channel, ctypes.c_uint32(self.port))
+        port = self.ports[self._get(4) % self.channels]  # req_event: what is asked for
+        self.events.xenevtchn_notify(self.channel, ctypes.c_uint32(port))
         return self.number
 
     def receive(self):

@@ -28,6 +28,16 @@ enum { TO_DEVICE = 1, FROM_DEVICE = 2, NO_DATA = 3 };
 
 #define HOST(host) (XEN_VSCSIIF_RSLT_HOST_##host << 16)
 
+static unsigned int channels = 1; /* of the stages to come */
+
+static struct stage *new_stage(unsigned int pages, unsigned int luns)
+{
+	struct stage *stage = stage_new(pages, luns);
+
+	stage_add_channels(stage, channels);
+	return stage;
+}
+
 static void put_tur(struct stage *stage, uint16_t rqid, uint16_t id)
 {
 	static const uint8_t cdb[6];
@@ -112,7 +122,7 @@ static void check_shut_in(const struct stage *stage)
 
 static struct stage *started_with(unsigned int pages, unsigned int luns, const char *extra)
 {
-	struct stage *stage = stage_new(pages, luns);
+	struct stage *stage = new_stage(pages, luns);
 
 	stage->extra = extra;
 	stage_start(stage);
@@ -264,7 +274,7 @@ static void test_broken_ring(void **state)
 
 	(void)state;
 	stage->sring->req_prod = 40;
-	xenevtchn_notify(stage->evtchn, stage->port);
+	xenevtchn_notify(stage->evtchn, stage->ports[0]);
 	while (!stage->error[0])
 		assert_true(stage_pump(stage));
 	assert_non_null(strstr(stage->error, "req_prod"));
@@ -276,7 +286,7 @@ static void test_broken_ring(void **state)
 /* What cannot be connected is an "error" event and exit status 1. */
 static void test_cannot_connect(void **state)
 {
-	struct stage *stage = stage_new(1, 1);
+	struct stage *stage = new_stage(1, 1);
 
 	(void)state;
 	stage->ring_refs[0] += 100000;
@@ -286,12 +296,12 @@ static void test_cannot_connect(void **state)
 	assert_non_null(strstr(stage->error, "ring-ref"));
 	assert_true(WIFEXITED(stage->status) && WEXITSTATUS(stage->status) == 1);
 	stage->ring_refs[0] -= 100000;
-	stage->port += 1000;
+	stage->ports[0] += 1000;
 	stage_start(stage);
 	while (!stage->ended)
 		assert_true(stage_pump(stage));
 	assert_non_null(strstr(stage->error, "event-channel"));
-	stage->port -= 1000;
+	stage->ports[0] -= 1000;
 	stage->extra = "--unheard-of";
 	stage_start(stage);
 	assert_true(WIFEXITED(stage->status) && WEXITSTATUS(stage->status) == 2);
@@ -341,7 +351,7 @@ static void test_storm(void **state)
 	(void)state;
 	while (seconds() < begin + 1.0)
 		for (unsigned int i = 0; i < 100; i++)
-			xenevtchn_notify(stage->evtchn, stage->port);
+			xenevtchn_notify(stage->evtchn, stage->ports[0]);
 	assert_true(stage_execute(stage, "query", json_object(), NULL, 0));
 	events = json_integer_value(json_object_get(json_object_get(stage->reply, "return"), "event"
 											     "s"));
@@ -349,7 +359,7 @@ static void test_storm(void **state)
 	assert_true((double)events <= 16 + 7 + 2 + (seconds() - begin) * 10);
 	put_tur(stage, 1, 0);
 	stage_push(stage);
-	xenevtchn_notify(stage->evtchn, stage->port);
+	xenevtchn_notify(stage->evtchn, stage->ports[0]);
 	expect(stage, 1, 0);
 	stage_free(stage);
 }
@@ -443,7 +453,7 @@ static void test_killed(void **state)
 
 		if (is_direct(p))
 			continue; /* of a drive that is lent */
-		stage = stage_new(1, 1);
+		stage = new_stage(1, 1);
 		snprintf(kills, sizeof(kills), "%s=1,%s=2,%s=7", xo_ring_points[p],
 			 xo_ring_points[p], xo_ring_points[p]);
 		stage->kills = kills;
@@ -506,7 +516,7 @@ static void test_persistent_grants(void **state)
 /* A worker that has a drive of its own for LUN 0; what it does to that is seen in the memory. */
 static struct stage *lent(struct fake_device **device, const char *kills)
 {
-	struct stage *stage = stage_new(1, 2);
+	struct stage *stage = new_stage(1, 2);
 
 	stage->program = "tests/protocol/ring/fake-sgio";
 	stage->kills = kills;
@@ -711,6 +721,41 @@ static void test_lent_disconnect_by_force(void **state)
 	lent_end(stage, device);
 }
 
+/* A guest that rings whatever it likes is heard where it is expected, and nothing else comes of it. */
+static void out_of_turn(void)
+{
+	struct fake_device *device;
+	struct stage *stage = lent(&device, "");
+
+	for (uint16_t i = 0; i < 400; i++) {
+		for (unsigned int j = rnd(4); j; j--)
+			xenevtchn_notify(stage->evtchn, stage->ports[rnd(stage->channels)]);
+		put_tur(stage, i, 0);
+		stage_push(stage);
+		expect(stage, i, 0);
+	}
+	lent_end(stage, device);
+}
+
+/* Several event channels: all that is done with one, and rings at the wrong doors. */
+static void test_channels(void **state)
+{
+	static const unsigned int counts[] = { 2, 3, XO_RING_CHANNELS_MAX };
+
+	for (unsigned int i = 0; i < XO_ARRAY_SIZE(counts); i++) {
+		channels = counts[i];
+		out_of_turn();
+		test_commands(state);
+		test_storm(state);
+		test_killed_anywhere(state);
+		test_lent(state);
+		test_lent_killed(state);
+		test_lent_drive_takes_its_time(state);
+		test_lent_without_a_pause(state);
+	}
+	channels = 1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -731,6 +776,7 @@ int main(void)
 		cmocka_unit_test(test_lent_drive_takes_its_time),
 		cmocka_unit_test(test_lent_without_a_pause),
 		cmocka_unit_test(test_lent_disconnect_by_force),
+		cmocka_unit_test(test_channels),
 	};
 
 	xo_log_open("ring-process", XO_LOG_ERROR);

@@ -63,7 +63,8 @@ static void frontend_open(struct stage *stage)
 	must(stage->sring && stage->data, "share pages");
 	port = xenevtchn_bind_unbound_port(stage->evtchn, 0);
 	must(port >= 0, "bind an unbound port");
-	stage->port = (evtchn_port_t)port;
+	stage->ports[0] = (evtchn_port_t)port;
+	stage->channels = 1;
 	SHARED_RING_INIT(stage->sring);
 	stage->front.sring = stage->sring;
 	stage->front.nr_ents = 16 * stage->ring_pages;
@@ -148,7 +149,7 @@ void stage_free(struct stage *stage)
 static void exec_worker(const struct stage *stage)
 {
 	static char program[512];
-	char refs[64] = "", port[16], luns[STAGE_LUNS][64];
+	char refs[64] = "", ports[96] = "", luns[STAGE_LUNS][64];
 	char *argv[64] = { program };
 	unsigned int n = 1;
 	size_t at = 0;
@@ -159,11 +160,14 @@ static void exec_worker(const struct stage *stage)
 	for (unsigned int i = 0; i < stage->ring_pages; i++)
 		at += (size_t)snprintf(refs + at, sizeof(refs) - at, "%s%u", i ? "," : "",
 				       stage->ring_refs[i]);
-	snprintf(port, sizeof(port), "%u", stage->port);
+	at = 0;
+	for (unsigned int i = 0; i < stage->channels; i++)
+		at += (size_t)snprintf(ports + at, sizeof(ports) - at, "%s%u", i ? "," : "",
+				       stage->ports[i]);
 #define ARG(text) (argv[n++] = (char *)(uintptr_t)(text))
 	ARG("--domid"), ARG("1"), ARG("--devid"), ARG("0"), ARG("--name"), ARG("guest");
 	ARG("--type"), ARG("vscsi"), ARG("--ring-ref"), ARG(refs), ARG("--event-channel");
-	ARG(port), ARG("--protocol"), ARG("x86_64-abi"), ARG("--sg-grant"), ARG("128");
+	ARG(ports), ARG("--protocol"), ARG("x86_64-abi"), ARG("--sg-grant"), ARG("128");
 	ARG("--user"), ARG("nobody");
 	high[count++] = fcntl(stage->control[1], F_DUPFD, 100);
 	high[count++] = fcntl(stage->ledger_fd, F_DUPFD, 100);
@@ -379,13 +383,31 @@ struct vscsiif_request *stage_command(struct stage *stage, uint16_t rqid, const 
 	return request;
 }
 
+/* RING_PUSH_REQUESTS_AND_CHECK_NOTIFY, which does not say what was asked for. */
 void stage_push(struct stage *stage)
 {
-	int notify;
+	struct vscsiif_sring *sring = stage->front.sring;
+	const RING_IDX before = sring->req_prod;
+	const RING_IDX now = stage->front.req_prod_pvt;
+	RING_IDX asked;
 
-	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&stage->front, notify);
-	if (notify)
-		xenevtchn_notify(stage->evtchn, stage->port);
+	__atomic_store_n(&sring->req_prod, now, __ATOMIC_SEQ_CST);
+	asked = __atomic_load_n(&sring->req_event, __ATOMIC_SEQ_CST);
+	if ((RING_IDX)(now - asked) < (RING_IDX)(now - before))
+		xenevtchn_notify(stage->evtchn, stage->ports[asked % stage->channels]);
+}
+
+void stage_add_channels(struct stage *stage, unsigned int channels)
+{
+	must(channels <= XO_RING_CHANNELS_MAX, "so many channels");
+	as_domain("1");
+	for (; stage->channels < channels; stage->channels++) {
+		int port = xenevtchn_bind_unbound_port(stage->evtchn, 0);
+
+		must(port >= 0, "bind an unbound port");
+		stage->ports[stage->channels] = (evtchn_port_t)port;
+	}
+	as_domain("0");
 }
 
 bool stage_response(struct stage *stage, struct vscsiif_response *response)

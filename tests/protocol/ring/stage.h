@@ -42,7 +42,8 @@ struct stage {
 	/* the frontend */
 	xengntshr_handle *gntshr;
 	xenevtchn_handle *evtchn;
-	evtchn_port_t port;
+	evtchn_port_t ports[XO_RING_CHANNELS_MAX];
+	unsigned int channels; /* so many of them */
 	unsigned int ring_pages;
 	struct vscsiif_sring *sring;
 	struct vscsiif_front_ring front;
@@ -75,6 +76,8 @@ struct stage {
 
 /* A ring of that many pages, LUNs 0:0:0 … 0:N-1:0; the worker is not started yet. */
 struct stage *stage_new(unsigned int ring_pages, unsigned int luns);
+/* Before the worker is started: that many event channels, each rung when it is expected to be. */
+void stage_add_channels(struct stage *stage, unsigned int channels);
 void stage_free(struct stage *stage); /* ends the worker by force */
 void stage_start(struct stage *stage); /* and waits for "ready" or "error" or its end */
 

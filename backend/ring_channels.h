@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The event channels of a connection. A guest may have given several: its requests come by that of number req_event
+ * modulo their number (xenstore-schemas/vcd.json), so that one is heard anew each time, and all that were heard are
+ * unmasked by one system call when their turn has come. What we have to say goes by the first.
+ */
+#ifndef XO_BACKEND_RING_CHANNELS_H
+#define XO_BACKEND_RING_CHANNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xenevtchn.h>
+
+#include "base/ring_control.h"
+
+struct xo_channels {
+	xenevtchn_handle *handle;
+	evtchn_port_t ports[XO_RING_CHANNELS_MAX]; /* ours */
+	unsigned int count;
+	unsigned int masked; /* by index: an event was read, and it was not unmasked since */
+	bool device; /* Linux' own, which unmasks several ports at once */
+};
+
+/* Binds to the guest's ports (1 to XO_RING_CHANNELS_MAX). 0 or -errno, said; what is open then is closed by the close. */
+int xo_channels_open(struct xo_channels *channels, uint16_t domid, const uint32_t *remote,
+		     unsigned int count);
+void xo_channels_close(struct xo_channels *channels);
+/* Readable while there is an event. */
+int xo_channels_fd(const struct xo_channels *channels);
+
+/* Any thread: waits for an event. Its port, for xo_channels_heard(); or -errno. */
+int xo_channels_wait(const struct xo_channels *channels);
+/* That channel is masked now. */
+void xo_channels_heard(struct xo_channels *channels, int port);
+/* The next event for request `asked` will be heard; to have it so, others may stay masked. */
+void xo_channels_unmask(struct xo_channels *channels, uint32_t asked);
+void xo_channels_notify(const struct xo_channels *channels);
+
+#endif
