@@ -7,110 +7,6 @@ static unsigned int eh_timeout = 360;
 module_param(eh_timeout, uint, 0644);
 MODULE_PARM_DESC(eh_timeout, "Seconds that the backend has for an abort or reset");
 
-/* --- the pool --- */
-
-static struct cdfront_page *cdfront_page_new(struct cdfront *info)
-{
-	struct cdfront_page *p = kzalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN);
-	int gref;
-
-	if (!p)
-		return NULL;
-	p->page = alloc_page(GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
-	if (!p->page)
-		goto free;
-	gref = gnttab_grant_foreign_access(info->dev->otherend_id, xen_page_to_gfn(p->page), 0);
-	if (gref < 0)
-		goto free_page;
-	p->gref = gref;
-	p->epoch = info->epoch;
-	info->pool_pages++;
-	return p;
-
-free_page:
-	__free_page(p->page);
-free:
-	kfree(p);
-	return NULL;
-}
-
-void cdfront_page_free(struct cdfront_page *p)
-{
-	gnttab_end_foreign_access(p->gref, p->page);
-	kfree(p);
-}
-
-static struct cdfront_page *cdfront_page_get(struct cdfront *info)
-{
-	struct cdfront_page *p;
-
-	lockdep_assert_held(&info->lock);
-	p = hlist_entry_safe(info->pool.first, struct cdfront_page, node);
-	if (p) {
-		hlist_del(&p->node);
-		info->pool_free--;
-		return p;
-	}
-	return info->pool_pages < CDFRONT_POOL_PAGES ? cdfront_page_new(info) : NULL;
-}
-
-static void cdfront_page_put(struct cdfront *info, struct cdfront_page *p)
-{
-	lockdep_assert_held(&info->lock);
-	if (p->epoch != info->epoch) {
-		cdfront_page_free(p);
-		return;
-	}
-	/* The one used last is used first: those behind it can go when there is time. */
-	p->used = jiffies;
-	hlist_add_head(&p->node, &info->pool);
-	info->pool_free++;
-}
-
-/* The page that was not used for longest, if that is long enough; *again: look later. */
-static struct cdfront_page *cdfront_idle_page(struct cdfront *info, bool *again)
-{
-	struct cdfront_page *p, *last = NULL;
-
-	spin_lock_irq(&info->lock);
-	*again = info->pool_free > CDFRONT_POOL_IDLE;
-	if (*again)
-		hlist_for_each_entry(p, &info->pool, node)
-			last = p;
-	if (last && time_before(jiffies, last->used + CDFRONT_SHRINK_AFTER))
-		last = NULL;
-	if (last) {
-		hlist_del(&last->node);
-		info->pool_free--;
-	}
-	spin_unlock_irq(&info->lock);
-	return last;
-}
-
-void cdfront_shrink(struct work_struct *work)
-{
-	struct cdfront *info = container_of(to_delayed_work(work), struct cdfront, shrink);
-	struct cdfront_page *p;
-	bool again, ended = true;
-
-	while (ended && (p = cdfront_idle_page(info, &again))) {
-		/* It cannot be ended while the backend has it mapped. */
-		ended = gnttab_try_end_foreign_access(p->gref);
-		spin_lock_irq(&info->lock);
-		if (ended)
-			info->pool_pages--;
-		else
-			cdfront_page_put(info, p);
-		spin_unlock_irq(&info->lock);
-		if (ended) {
-			__free_page(p->page);
-			kfree(p);
-		}
-	}
-	if (again)
-		queue_delayed_work(system_freezable_wq, &info->shrink, CDFRONT_SHRINK_AFTER);
-}
-
 /* --- requests --- */
 
 static int cdfront_id_get(struct cdfront *info, enum cdfront_kind kind)
@@ -134,17 +30,10 @@ static int cdfront_id_get(struct cdfront *info, enum cdfront_kind kind)
 void cdfront_id_put(struct cdfront *info, unsigned int id)
 {
 	struct cdfront_shadow *shadow = &info->shadows[id];
-	struct cdfront_page *p;
-	struct hlist_node *n;
 
 	lockdep_assert_held(&info->lock);
-	hlist_for_each_entry_safe(p, n, &shadow->pages, node) {
-		hlist_del(&p->node);
-		cdfront_page_put(info, p);
-	}
-	if (shadow->list)
-		cdfront_page_put(info, shadow->list);
-	shadow->list = NULL;
+	cdfront_pages_put(info, &shadow->data);
+	cdfront_pages_put(info, &shadow->list);
 	shadow->sc = NULL;
 	shadow->kind = CDFRONT_FREE;
 	if (info->pool_free > CDFRONT_POOL_IDLE)
@@ -154,7 +43,7 @@ void cdfront_id_put(struct cdfront *info, unsigned int id)
 /* Copies between the command's pages and the pool's; a part lies in one page of each. */
 static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool to_pool)
 {
-	struct cdfront_page *p = hlist_entry_safe(shadow->pages.first, struct cdfront_page, node);
+	struct cdfront_page *p = shadow->data.first;
 	unsigned int offset = 0, part, i;
 	struct scatterlist *sg;
 
@@ -165,7 +54,7 @@ static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool
 		for (bytes -= left; left; left -= part) {
 			unsigned long pfn = page_to_pfn(sg_page(sg)) + (at >> PAGE_SHIFT);
 			struct page *page = pfn_to_page(pfn);
-			void *pool = page_address(p->page) + offset;
+			void *pool = p->data + offset;
 
 			part = min_t(unsigned int, left, PAGE_SIZE - offset_in_page(at));
 			part = min_t(unsigned int, part, XEN_PAGE_SIZE - offset);
@@ -176,7 +65,7 @@ static void cdfront_copy(struct cdfront_shadow *shadow, unsigned int bytes, bool
 			at += part;
 			offset += part;
 			if (offset == XEN_PAGE_SIZE) {
-				p = hlist_entry_safe(p->node.next, struct cdfront_page, node);
+				p = p->next;
 				offset = 0;
 			}
 		}
@@ -189,7 +78,7 @@ static void cdfront_fill_segments(struct cdfront_shadow *shadow,
 	struct cdfront_page *p;
 	unsigned int left = shadow->length;
 
-	hlist_for_each_entry(p, &shadow->pages, node) {
+	for (p = shadow->data.first; p; p = p->next) {
 		unsigned int part = min_t(unsigned int, left, XEN_PAGE_SIZE);
 
 		seg->gref = p->gref;
@@ -203,28 +92,18 @@ static void cdfront_fill_segments(struct cdfront_shadow *shadow,
 /* Pages for the data and, with many segments, for the list of them. */
 static int cdfront_get_pages(struct cdfront *info, struct cdfront_shadow *shadow)
 {
-	struct cdfront_page *p, *before = NULL;
-	unsigned int pages, i;
+	unsigned int pages;
 
 	shadow->length = scsi_bufflen(shadow->sc);
 	/* More than a backend takes that came after another; its own limits were told since. */
 	if (shadow->length > info->max_bytes)
 		return -EINVAL;
 	pages = DIV_ROUND_UP(shadow->length, XEN_PAGE_SIZE);
-	for (i = 0; i < pages; i++) {
-		p = cdfront_page_get(info);
-		if (!p)
-			return -EBUSY;
-		if (before)
-			hlist_add_behind(&p->node, &before->node);
-		else
-			hlist_add_head(&p->node, &shadow->pages);
-		before = p;
-	}
-	if (pages <= VSCSIIF_SG_TABLESIZE)
-		return 0;
-	shadow->list = cdfront_page_get(info);
-	return shadow->list ? 0 : -EBUSY;
+	if (pages && !cdfront_pages_get(info, &shadow->data, pages))
+		return -EBUSY;
+	if (pages > VSCSIIF_SG_TABLESIZE && !cdfront_pages_get(info, &shadow->list, 1))
+		return -EBUSY;
+	return 0;
 }
 
 static void cdfront_fill_data(struct cdfront_shadow *shadow, struct vscsiif_request *req)
@@ -233,13 +112,13 @@ static void cdfront_fill_data(struct cdfront_shadow *shadow, struct vscsiif_requ
 
 	if (!pages)
 		return;
-	if (!shadow->list) {
+	if (!shadow->list.first) {
 		cdfront_fill_segments(shadow, req->seg);
 		req->nr_segments = pages;
 		return;
 	}
-	cdfront_fill_segments(shadow, page_address(shadow->list->page));
-	req->seg[0].gref = shadow->list->gref;
+	cdfront_fill_segments(shadow, shadow->list.first->data);
+	req->seg[0].gref = shadow->list.first->gref;
 	req->seg[0].offset = 0;
 	req->seg[0].length = pages * sizeof(struct scsiif_request_segment);
 	req->nr_segments = VSCSIIF_SG_GRANT | 1;

@@ -154,8 +154,6 @@ static int cdfront_setup_ring(struct cdfront *info)
 /* The backend is gone or is to go: nothing of the connection is used again. */
 static void cdfront_free_ring(struct cdfront *info)
 {
-	struct cdfront_page *p;
-	struct hlist_node *n;
 	unsigned int i;
 
 	if (info->irq)
@@ -167,16 +165,10 @@ static void cdfront_free_ring(struct cdfront *info)
 		xenbus_teardown_ring((void **)&info->ring.sring, info->ring_pages, info->ring_refs);
 
 	spin_lock_irq(&info->lock);
-	info->epoch++;
+	cdfront_pool_end(info);
 	for (i = 0; i < CDFRONT_MAX_IDS; i++)
 		if (info->shadows[i].kind == CDFRONT_LOST)
 			cdfront_id_put(info, i);
-	hlist_for_each_entry_safe(p, n, &info->pool, node) {
-		hlist_del(&p->node);
-		cdfront_page_free(p);
-	}
-	info->pool_free = 0;
-	info->pool_pages = 0;
 	spin_unlock_irq(&info->lock);
 }
 

@@ -79,11 +79,19 @@
 
 /* A page of the pool, granted to the backend for as long as it exists. */
 struct cdfront_page {
-	struct hlist_node node;
+	struct cdfront_page *next;
+	void *data;
 	struct page *page;
 	grant_ref_t gref;
 	unsigned int epoch;		/* the connection that it was granted for */
-	unsigned long used;		/* jiffies when it came back to the pool */
+	unsigned long used;		/* jiffies when it was taken from the pool */
+};
+
+/* A chain of them. */
+struct cdfront_pages {
+	struct cdfront_page *first;	/* NULL: none */
+	struct cdfront_page *last;
+	unsigned int count;
 };
 
 enum cdfront_kind {
@@ -99,8 +107,8 @@ enum cdfront_kind {
 struct cdfront_shadow {
 	enum cdfront_kind kind;
 	struct scsi_cmnd *sc;
-	struct hlist_head pages;	/* data, in order */
-	struct cdfront_page *list;	/* segments of an indirect request */
+	struct cdfront_pages data;	/* in order */
+	struct cdfront_pages list;	/* one page: the segments of an indirect request */
 	unsigned int length;
 	bool before_reset;		/* a command that was sent before the last RESET */
 	int result;			/* management: SUCCESS or FAILED */
@@ -141,7 +149,7 @@ struct cdfront {
 	unsigned int ids;
 	struct cdfront_shadow shadows[CDFRONT_MAX_IDS];
 
-	struct hlist_head pool;
+	struct cdfront_page *pool;
 	unsigned int pool_free;
 	unsigned int pool_pages;
 	struct delayed_work shrink;
@@ -170,14 +178,21 @@ static inline void cdfront_queue_work(struct cdfront *info)
 	queue_work(system_freezable_wq, &info->work);
 }
 
-/* cdfront-requests.c: the pool, and commands on their way to the backend and back. */
+/* cdfront-pool.c; with the lock held, but for the work. */
+
+/* At least one; false: not now, and no chain. */
+bool cdfront_pages_get(struct cdfront *info, struct cdfront_pages *pages, unsigned int count);
+/* Pages of an earlier connection are let go of instead. Nothing, if there is no chain. */
+void cdfront_pages_put(struct cdfront *info, struct cdfront_pages *pages);
+/* The connection is over, and its pages are not used again. */
+void cdfront_pool_end(struct cdfront *info);
+/* Gives back what was not used for long. */
+void cdfront_shrink(struct work_struct *work);
+
+/* cdfront-requests.c: commands on their way to the backend and back. */
 
 extern struct scsi_host_template cdfront_template;
 
-/* Ends the grant now, or when the backend lets go of the page. */
-void cdfront_page_free(struct cdfront_page *p);
-/* The pool's work: gives back what was not used for long. */
-void cdfront_shrink(struct work_struct *work);
 /* The request is over: its pages go back to the pool. With the lock held. */
 void cdfront_id_put(struct cdfront *info, unsigned int id);
 /*

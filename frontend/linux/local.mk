@@ -3,8 +3,8 @@
 #	make -C /lib/modules/$(uname -r)/build M=$PWD/frontend/linux modules
 cdfrontdir = $(prefix)/src/xenoptic-cdfront-$(VERSION)
 cdfront_DATA = \
-	frontend/linux/Kbuild frontend/linux/compat.h frontend/linux/cdfront.h frontend/linux/cdfront-requests.c \
-	frontend/linux/cdfront-xenbus.c
+	frontend/linux/Kbuild frontend/linux/compat.h frontend/linux/cdfront.h frontend/linux/cdfront-pool.c \
+	frontend/linux/cdfront-requests.c frontend/linux/cdfront-xenbus.c
 nodist_cdfront_DATA = frontend/linux/dkms.conf.out
 EXTRA_DIST += $(cdfront_DATA) frontend/linux/dkms.conf
 CLEANFILES += frontend/linux/dkms.conf.out

@@ -14,7 +14,7 @@ bench_script() {
 # tables of its lines "sample …" and "count …".
 bench() {
 	local folder=$1 top name log rounds=5 status=0 options=() settings=()
-	local short=SECONDS_EACH=0.25 # counted times are the same each time
+	local machine='' short=SECONDS_EACH=0.25 # counted times are the same each time
 	local common=${BASH_SOURCE[0]%/*}
 	top=$(readlink -f "$common/../../..")
 	name=$(basename "$folder" .d)
@@ -22,16 +22,17 @@ bench() {
 	for word; do
 		case $word in
 		--here) options+=(--here) ;;
-		--icount) options+=(--machine icount) settings+=("$short") ;;
+		--icount) machine=${machine:-icount} ;;
 		--driver-domain)
 			[ "$name" = xen ] || { echo "bench: --driver-domain is for tests/bench/xen" >&2; exit 2; }
-			options+=(--machine icount-3) settings+=(DRIVER_DOMAIN=1 "$short")
+			machine=icount-3 settings+=(DRIVER_DOMAIN=1)
 			name=$name-driver-domain
 			;;
 		[1-9]*) rounds=$word ;;
 		*) sed -n '3,/^set /s/^# \{0,1\}//p' "$0"; exit 2 ;;
 		esac
 	done
+	[ -z "$machine" ] || options+=(--machine "$machine") settings+=("$short")
 	log=${XENOPTIC_XEN_BUILD:-$top/build-xen}/bench-$name.log
 	mkdir -p "$(dirname "$log")"
 	script=$(mktemp -d)
