@@ -146,13 +146,10 @@ int xo_channels_open(struct xo_channels *channels, uint16_t domid, const uint32_
 	return 0;
 }
 
-void xo_channels_close(struct xo_channels *channels)
+void xo_channels_unbind(struct xo_channels *channels)
 {
 	while (channels->count)
 		xenevtchn_unbind(channels->handle, channels->ports[--channels->count]);
-	if (channels->handle)
-		xenevtchn_close(channels->handle);
-	channels->handle = NULL;
 }
 
 int xo_channels_fd(const struct xo_channels *channels)
@@ -164,7 +161,9 @@ int xo_channels_wait(const struct xo_channels *channels)
 {
 	xenevtchn_port_or_error_t port = xenevtchn_pending(channels->handle);
 
-	return port < 0 ? -errno : port;
+	if (port < 0)
+		return errno ? -errno : -EIO;
+	return port;
 }
 
 void xo_channels_heard(struct xo_channels *channels, int port)

@@ -21,10 +21,11 @@ struct xo_channels {
 	bool device; /* Linux' own, which unmasks several ports at once */
 };
 
-/* Binds to the guest's ports (1 to XO_RING_CHANNELS_MAX). 0 or -errno, said; what is open then is closed by the close. */
+/* Binds to the guest's ports (1 to XO_RING_CHANNELS_MAX). 0 or -errno, said; what is bound then stays so. */
 int xo_channels_open(struct xo_channels *channels, uint16_t domid, const uint32_t *remote,
 		     unsigned int count);
-void xo_channels_close(struct xo_channels *channels);
+/* Nothing is heard or said any more. The handle is there until the process ends: another thread may be about to wait. */
+void xo_channels_unbind(struct xo_channels *channels);
 /* Readable while there is an event. */
 int xo_channels_fd(const struct xo_channels *channels);
 

@@ -514,7 +514,7 @@ static int begin(struct xo_ring_worker *worker, const char **what)
  */
 _Noreturn void xo_ring_worker_end(struct xo_ring_worker *worker, int status)
 {
-	xo_channels_close(&worker->channels);
+	xo_channels_unbind(&worker->channels);
 	xo_grants_close(&worker->grants);
 	if (worker->disconnecting) {
 		xo_control_event(XO_FD_CONTROL, "disconnected", json_object());

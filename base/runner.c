@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/log.h"
 
 /*
@@ -30,7 +29,7 @@ enum run_state {
 	RUN_NONE, /* no job */
 	RUN_OWNED, /* its thread owns the loop as well */
 	RUN_TAKEN, /* the other thread does */
-	RUN_PARKED, /* no job, and the loop is whose who takes it */
+	RUN_PARKED, /* no job, and no owner: the loop is taken by whoever needs it first */
 };
 
 /* What a thread has to say that waited for the event. */
@@ -121,18 +120,19 @@ int xo_runner_init(struct xo_runner *runner, struct xo_loop *loop, const struct 
 
 int xo_runner_wait_for(struct xo_runner *runner, const struct xo_runner_event *event)
 {
-	const int fds[] = { xo_loop_fd(runner->loop),
-			    runner->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	struct epoll_event nudged = { .events = EPOLLIN };
+	struct epoll_event loop = { .events = EPOLLIN, .data.fd = xo_loop_fd(runner->loop) };
 
-	runner->aside_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (runner->nudge_fd < 0 || runner->aside_fd < 0)
+	runner->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (runner->nudge_fd < 0)
 		return -errno;
-	for (unsigned int i = 0; i < XO_ARRAY_SIZE(fds); i++) {
-		struct epoll_event of = { .events = EPOLLIN, .data.fd = fds[i] };
-
-		if (epoll_ctl(runner->aside_fd, EPOLL_CTL_ADD, fds[i], &of) < 0)
-			return -errno;
-	}
+	runner->aside_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (runner->aside_fd < 0)
+		return -errno;
+	nudged.data.fd = runner->nudge_fd;
+	if (epoll_ctl(runner->aside_fd, EPOLL_CTL_ADD, nudged.data.fd, &nudged) < 0 ||
+	    epoll_ctl(runner->aside_fd, EPOLL_CTL_ADD, loop.data.fd, &loop) < 0)
+		return -errno;
 	runner->event = event;
 	return xo_loop_add(runner->loop, event->watch);
 }
@@ -280,7 +280,7 @@ static int lead(struct xo_runner *runner)
 {
 	int r = 0;
 
-	if (runner->active && runner->ops->taken)
+	if (!must_quit(runner) && runner->active && runner->ops->taken)
 		runner->ops->taken(runner->priv);
 	while (!must_quit(runner) && !r) {
 		if (!run_queue(runner))
@@ -352,6 +352,9 @@ static void follow(struct xo_runner *runner)
 		}
 		if (is_wanted(runner) && take_loop(runner))
 			return;
+		/* Its owner looks at it by now, and did when it was found: or it would stay wanted until the next event. */
+		if (!__atomic_load_n(&runner->parking, __ATOMIC_SEQ_CST))
+			__atomic_store_n(&runner->wanted, 0, __ATOMIC_SEQ_CST);
 		sequence = __atomic_load_n(&runner->sequence, __ATOMIC_SEQ_CST);
 		if (sequence != seen) {
 			seen = sequence;

@@ -560,15 +560,20 @@ static json_t *ring_save(const struct xo_worker *worker)
 	const struct xo_connection *connection = &device->connection;
 	json_t *refs = json_array();
 	json_t *ports = json_array();
+	json_t *saved;
 
 	for (unsigned int i = 0; i < connection->pages; i++)
 		json_array_append_new(refs, json_integer(connection->refs[i]));
 	for (unsigned int i = 0; i < connection->channels; i++)
 		json_array_append_new(ports, json_integer(connection->ports[i]));
-	return json_pack("{s:o,s:o,s:b,s:b,s:b,s:o}", "ring-refs", refs, "event-channels", ports,
-			 "abi32", connection->abi32, "persistent-grants",
-			 connection->persistent_grants, "media-events", connection->media_events,
-			 "luns", save_luns(device));
+	saved = json_pack("{s:o,s:o,s:b,s:b,s:b,s:o}", "ring-refs", refs, "event-channels", ports,
+			  "abi32", connection->abi32, "persistent-grants",
+			  connection->persistent_grants, "media-events", connection->media_events,
+			  "luns", save_luns(device));
+	/* For a launcher from before there were several. */
+	if (connection->channels == 1)
+		json_object_set_new(saved, "event-channel", json_integer(connection->ports[0]));
+	return saved;
 }
 
 const struct xo_worker_ops xo_ring_worker_ops = {

@@ -36,9 +36,12 @@ static int open_channels(struct xo_front *front)
 		xenevtchn_port_or_error_t port =
 			xenevtchn_bind_unbound_port(front->evtchn, front->backend_id);
 
-		if (port < 0)
+		if (port < 0 && i == 0)
 			return errno ? -errno : -ENXIO;
-		front->ports[i] = (evtchn_port_t)port;
+		if (port < 0)
+			front->channels = i; /* as many as there are to be had */
+		else
+			front->ports[i] = (evtchn_port_t)port;
 	}
 	return 0;
 }

@@ -143,18 +143,21 @@ static struct vscsiif_request *cdfront_place(struct cdfront *info, const struct 
  */
 static void cdfront_push(struct cdfront *info)
 {
-	const RING_IDX prod = ++info->ring.req_prod_pvt;
-	RING_IDX event;
+	struct vscsiif_sring *sring = info->ring.sring;
+	RING_IDX prod, event;
+	unsigned int channel;
 
 	lockdep_assert_held(&info->lock);
+	prod = ++info->ring.req_prod_pvt;
 	virt_wmb(); /* The backend sees the request before the index, */
-	WRITE_ONCE(info->ring.sring->req_prod, prod);
+	WRITE_ONCE(sring->req_prod, prod);
 	virt_mb(); /* and the index before we see what it asked for. */
-	event = READ_ONCE(info->ring.sring->req_event);
+	event = READ_ONCE(sring->req_event);
 	if (event != prod)
 		return;
-	if (event % info->channels)
-		notify_remote_via_evtchn(info->evtchns[event % info->channels]);
+	channel = event % info->channels;
+	if (channel)
+		notify_remote_via_evtchn(info->evtchns[channel]);
 	else
 		notify_remote_via_irq(info->irq);
 }

@@ -97,17 +97,22 @@ static void cdfront_watch_units(struct cdfront *info)
 
 /* --- connection --- */
 
-/* Nothing is heard by these: they are so many that the backend may unmask several at once. */
-static int cdfront_setup_doorbells(struct cdfront *info)
+/*
+ * Nothing is heard by these: they are so many that the backend may unmask several at once. As
+ * many as there are to be had; xenbus_alloc_evtchn() would end the device for one.
+ */
+static void cdfront_setup_doorbells(struct cdfront *info)
 {
-	int err = 0;
+	struct evtchn_alloc_unbound alloc = {
+		.dom = DOMID_SELF,
+		.remote_dom = info->dev->otherend_id,
+	};
 
 	for (info->channels = 1; info->channels < info->max_channels; info->channels++) {
-		err = xenbus_alloc_evtchn(info->dev, &info->evtchns[info->channels]);
-		if (err)
+		if (HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc))
 			break;
+		info->evtchns[info->channels] = alloc.port;
 	}
-	return err;
 }
 
 static int cdfront_setup_event(struct cdfront *info)
@@ -134,7 +139,8 @@ static int cdfront_setup_event(struct cdfront *info)
 		info->irq = 0;
 		return err;
 	}
-	return cdfront_setup_doorbells(info);
+	cdfront_setup_doorbells(info);
+	return 0;
 }
 
 static int cdfront_setup_ring(struct cdfront *info)
@@ -154,13 +160,16 @@ static int cdfront_setup_ring(struct cdfront *info)
 /* The backend is gone or is to go: nothing of the connection is used again. */
 static void cdfront_free_ring(struct cdfront *info)
 {
+	/* A guest that was restored has none of its ports: by now they may be somebody else's. */
+	const bool ours = info->irq && irq_from_evtchn(info->evtchns[0]) == info->irq;
 	unsigned int i;
 
 	if (info->irq)
 		unbind_from_irqhandler(info->irq, info);
 	info->irq = 0;
-	while (info->channels > 1)
-		xenbus_free_evtchn(info->dev, info->evtchns[--info->channels]);
+	for (; info->channels > 1; info->channels--)
+		if (ours)
+			xenbus_free_evtchn(info->dev, info->evtchns[info->channels - 1]);
 	if (info->ring.sring)
 		xenbus_teardown_ring((void **)&info->ring.sring, info->ring_pages, info->ring_refs);
 
@@ -657,8 +666,6 @@ static int cdfront_resume(struct xenbus_device *dev)
 {
 	struct cdfront *info = dev_get_drvdata(&dev->dev);
 
-	/* The ports went with what ran before: by now they may be somebody else's. */
-	info->channels = 1;
 	if (info->closed) {
 		/*
 		 * What the other backend did is no fault of this one. A host that was

@@ -36,7 +36,7 @@ struct xo_runner_ops {
 	void (*taken)(void *priv);
 };
 
-/* All but `watch` is optional for none; borrowed. */
+/* Borrowed. */
 struct xo_runner_event {
 	/* How the loop hears of it while no thread waits; the runner adds and removes it. */
 	struct xo_watch *watch;

@@ -10,6 +10,7 @@ gathered() {
 	guest dd 'pid=$(pgrep -f /xenoptic-ring)
 		irqs=$(sed -n "s/^ *\([0-9]*\):.* evtchn:ring-$pid\$/\1/p" /proc/interrupts)
 		for irq in $irqs; do cat /proc/irq/$irq/effective_affinity_list; done >/root/processors
+		grep evtchn: /proc/interrupts
 		echo "ring $pid: $(tr "\n" " " </root/processors)"
 		[ "$(wc -l </root/processors)" = 8 ] && [ "$(sort -u /root/processors | wc -l)" = 1 ]'
 }
@@ -23,6 +24,8 @@ sg_dd if=/root/in of=/dev/sg0 bs=2048 blk_sgio=1
 xenoptic_install
 xenopticd --no-toolstack --log 7 >/root/xenopticd.log 2>&1 </dev/null &
 wait_until 20 xenoptic list'
+# Its daemon's log is kept here as it comes: the domain's own file goes with it.
+guest_bg dd 'tail -n +1 -f /root/xenopticd.log' >"$XO_LOGS/xenopticd-dd.log"
 sum=$(guest dd 'sha256sum </root/in')
 
 xenoptic_start '[xenopticd]' 'backend = no'
