@@ -157,53 +157,22 @@ int xo_channels_fd(const struct xo_channels *channels)
 	return xenevtchn_fd(channels->handle);
 }
 
-int xo_channels_wait(const struct xo_channels *channels)
-{
-	xenevtchn_port_or_error_t port = xenevtchn_pending(channels->handle);
-
-	if (port < 0)
-		return errno ? -errno : -EIO;
-	return port;
-}
-
-void xo_channels_heard(struct xo_channels *channels, int port)
-{
-	for (unsigned int i = 0; i < channels->count; i++)
-		if (channels->ports[i] == (evtchn_port_t)port)
-			channels->masked |= 1u << i;
-}
-
 /* The library gives the device one port a call. */
-static int unmask_ports(const struct xo_channels *channels, const evtchn_port_t *ports,
-			unsigned int count)
-{
-	const size_t size = count * sizeof(ports[0]);
-	int r = 0;
-
-	if (count > 1 && channels->device)
-		return write(xenevtchn_fd(channels->handle), ports, size) == (ssize_t)size ? 0 : -1;
-	for (unsigned int i = 0; i < count && r >= 0; i++)
-		r = xenevtchn_unmask(channels->handle, ports[i]);
-	return r;
-}
-
-void xo_channels_unmask(struct xo_channels *channels, uint32_t asked)
+int xo_channels_unmask_several(struct xo_channels *channels, uint32_t asked)
 {
 	evtchn_port_t ports[XO_RING_CHANNELS_MAX];
+	unsigned int masked = channels->masked;
 	unsigned int count = 0;
+	int r = 0;
 
-	if (!(channels->masked & 1u << asked % channels->count))
-		return;
-	for (unsigned int i = 0; i < channels->count; i++)
-		if (channels->masked & 1u << i)
-			ports[count++] = channels->ports[i];
+	if (!(masked & 1u << asked % channels->count))
+		return 0;
 	channels->masked = 0;
-	if (unmask_ports(channels, ports, count) < 0)
-		xo_log_limited(XO_LOG_WARNING, "cannot unmask event channels: %s", strerror(errno));
-}
-
-void xo_channels_notify(const struct xo_channels *channels)
-{
-	if (xenevtchn_notify(channels->handle, channels->ports[0]) < 0)
-		xo_log_limited(XO_LOG_WARNING, "cannot notify the guest: %s", strerror(errno));
+	for (; masked; masked &= masked - 1)
+		ports[count++] = channels->ports[__builtin_ctz(masked)];
+	if (channels->device && count > 1)
+		return write(xenevtchn_fd(channels->handle), ports, count * sizeof(ports[0])) < 0;
+	for (unsigned int i = 0; i < count && !r; i++)
+		r = xenevtchn_unmask(channels->handle, ports[i]);
+	return r;
 }

@@ -7,6 +7,7 @@
 #ifndef XO_BACKEND_RING_CHANNELS_H
 #define XO_BACKEND_RING_CHANNELS_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <xenevtchn.h>
@@ -17,7 +18,7 @@ struct xo_channels {
 	xenevtchn_handle *handle;
 	evtchn_port_t ports[XO_RING_CHANNELS_MAX]; /* ours */
 	unsigned int count;
-	unsigned int masked; /* by index: an event was read, and it was not unmasked since */
+	unsigned int masked; /* of several, by index: read, and not unmasked since */
 	bool device; /* Linux' own, which unmasks several ports at once */
 };
 
@@ -30,11 +31,39 @@ void xo_channels_unbind(struct xo_channels *channels);
 int xo_channels_fd(const struct xo_channels *channels);
 
 /* Any thread: waits for an event. Its port, for xo_channels_heard(); or -errno. */
-int xo_channels_wait(const struct xo_channels *channels);
+static inline int xo_channels_wait(const struct xo_channels *channels)
+{
+	xenevtchn_port_or_error_t port = xenevtchn_pending(channels->handle);
+
+	if (port < 0)
+		return errno ? -errno : -EIO;
+	return port;
+}
+
+/* Of xo_channels_unmask(). */
+int xo_channels_unmask_several(struct xo_channels *channels, uint32_t asked);
+
 /* That channel is masked now. */
-void xo_channels_heard(struct xo_channels *channels, int port);
-/* The next event for request `asked` will be heard; to have it so, others may stay masked. */
-void xo_channels_unmask(struct xo_channels *channels, uint32_t asked);
-void xo_channels_notify(const struct xo_channels *channels);
+static inline void xo_channels_heard(struct xo_channels *channels, int port)
+{
+	if (channels->count == 1)
+		return;
+	for (unsigned int i = 0; i < channels->count; i++)
+		if (channels->ports[i] == (evtchn_port_t)port)
+			channels->masked |= 1u << i;
+}
+
+/* The next event for request `asked` will be heard; others may stay masked. 0, or a failure in errno. */
+static inline int xo_channels_unmask(struct xo_channels *channels, uint32_t asked)
+{
+	if (channels->count > 1)
+		return xo_channels_unmask_several(channels, asked);
+	return xenevtchn_unmask(channels->handle, channels->ports[0]);
+}
+
+static inline int xo_channels_notify(const struct xo_channels *channels)
+{
+	return xenevtchn_notify(channels->handle, channels->ports[0]);
+}
 
 #endif

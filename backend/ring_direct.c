@@ -122,10 +122,12 @@ struct xo_ring_entry *xo_ring_direct_next(struct xo_ring *ring, struct xo_ring_l
 	struct xo_ring_entry *first = NULL;
 
 	for (unsigned int i = 0; i < ring->luns_end; i++) {
-		struct xo_ring_entry *entry =
-			ring->luns[i].used ? xo_ring_first(ring, ring->luns[i].direct) : NULL;
+		struct xo_ring_entry *entry;
 
-		if (!entry || (first && first->tag < entry->tag))
+		if (!ring->luns[i].direct)
+			continue;
+		entry = xo_ring_first(ring, ring->luns[i].direct);
+		if (first && first->tag < entry->tag)
 			continue;
 		first = entry;
 		*lun = &ring->luns[i];

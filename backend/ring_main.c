@@ -48,7 +48,10 @@ static int grant_copy(void *priv, xengnttab_grant_copy_segment_t *segments, unsi
 
 static void notify_guest(void *priv)
 {
-	xo_channels_notify(&((struct xo_ring_worker *)priv)->channels);
+	struct xo_ring_worker *worker = priv;
+
+	if (xo_channels_notify(&worker->channels) < 0)
+		xo_log_limited(XO_LOG_WARNING, "cannot notify the guest: %s", strerror(errno));
 }
 
 static int send_link(void *priv, struct xo_ring_lun *lun, const union xo_link_message *message)
@@ -203,7 +206,8 @@ static void read_event(struct xo_ring_worker *worker)
 
 static void unmask(struct xo_ring_worker *worker)
 {
-	xo_channels_unmask(&worker->channels, xo_ring_asked(&worker->ring));
+	if (xo_channels_unmask(&worker->channels, xo_ring_asked(&worker->ring)))
+		xo_log_limited(XO_LOG_WARNING, "cannot unmask event channels: %s", strerror(errno));
 }
 
 /* How long the channel stays masked: a guest that only rings the bell gets rung less (XSA-391). */
@@ -262,7 +266,10 @@ static bool only_events(void *priv)
 {
 	struct xo_ring_worker *worker = priv;
 
-	return !worker->unasked && xo_ring_all_direct(&worker->ring);
+	/* Asked at each turn of the loop: most rings are one unit's. */
+	if (worker->unasked || !worker->ring.luns[0].lent)
+		return false;
+	return xo_ring_all_direct(&worker->ring);
 }
 
 static int wait_for_event(void *priv)

@@ -185,9 +185,9 @@ static void loop_run_timers(struct xo_loop *loop)
 		set_clock(loop);
 }
 
-static int turn(struct xo_loop *loop, int timeout)
+int xo_loop_step(struct xo_loop *loop)
 {
-	int n = epoll_wait(loop->epoll_fd, loop->events, XO_LOOP_BATCH, timeout);
+	int n = epoll_wait(loop->epoll_fd, loop->events, XO_LOOP_BATCH, loop->due ? 0 : -1);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -204,14 +204,11 @@ static int turn(struct xo_loop *loop, int timeout)
 	return loop->failed;
 }
 
-int xo_loop_step(struct xo_loop *loop)
-{
-	return turn(loop, loop->due ? 0 : -1);
-}
-
 int xo_loop_poll(struct xo_loop *loop)
 {
-	return turn(loop, 0);
+	/* Timers are looked at then, and none of them need be. */
+	loop->due = true;
+	return xo_loop_step(loop);
 }
 
 bool xo_loop_due(const struct xo_loop *loop)

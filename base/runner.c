@@ -204,18 +204,18 @@ static bool is_wanted(struct xo_runner *runner)
 
 static bool may_wait_alone(struct xo_runner *runner)
 {
-	if (!runner->event || runner->forgotten || !runner->threaded)
-		return false;
-	if (xo_loop_due(runner->loop))
+	if (!runner->event || runner->forgotten)
 		return false;
 	if (runner->active || !runner->event->quiet(runner->priv)) {
-		runner->calm = 0;
+		/* Unless what is left to be done is due. */
+		if (runner->calm && !xo_loop_due(runner->loop))
+			runner->calm = 0;
 		return false;
 	}
-	if (is_wanted(runner))
+	if (is_wanted(runner) || xo_loop_due(runner->loop))
 		return false;
 	if (runner->calm == CALM_TURNS)
-		return true;
+		return runner->threaded;
 	runner->calm++;
 	return false;
 }
@@ -265,13 +265,13 @@ static int step(struct xo_runner *runner)
 		wake_follower(runner);
 		return r;
 	}
-	if (runner->parking && xo_loop_due(runner->loop))
-		return xo_loop_poll(runner->loop);
 	if (runner->parking) {
+		if (xo_loop_due(runner->loop))
+			return xo_loop_step(runner->loop);
 		__atomic_store_n(&runner->parking, 0, __ATOMIC_SEQ_CST);
 		wake_follower(runner);
 	}
-	if (runner->event && !runner->forgotten && !runner->waiting && !runner->event->watch->added)
+	if (runner->event && !runner->event->watch->added && !runner->forgotten && !runner->waiting)
 		r = xo_loop_add(runner->loop, runner->event->watch);
 	return r ? r : xo_loop_step(runner->loop);
 }
